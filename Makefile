@@ -61,7 +61,7 @@ CFLAGS ?= -O2 -g
 warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla $(if $(WERROR),-Werror)
 variant_flags := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all \
-	-fno-omit-frame-pointer) $(if $(COVERAGE),--coverage)
+	-fno-omit-frame-pointer -DOSLAB_SANITIZED) $(if $(COVERAGE),--coverage)
 flags = -std=gnu17 $(warnings) -pthread -Ilib -I. \
 	-DOSLAB_VERSION='"$(VERSION)"' $(variant_flags) $(CPPFLAGS) $(CFLAGS)
 link = $(CC) -pthread $(variant_flags) $(if $(STATIC),-static) $(CFLAGS) \

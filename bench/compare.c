@@ -33,7 +33,7 @@ enum format { AS_TEXT, AS_JSON };
 
 struct request {
 	bool all, limited;
-	double limit;		// the slowdown that is allowed: 1.1 for 10 %
+	double limit; // the slowdown that is allowed: 1.1 for 10 %
 	enum format format;
 	char **paths;
 	size_t path_count;
@@ -44,7 +44,7 @@ struct pair {
 	const struct reading *old, *new;
 	struct comparison comparison;
 	const struct request *request;
-	size_t beyond;		// cases over the limit
+	size_t beyond; // cases over the limit
 };
 
 static bool over_limit(const struct difference *d, const struct request *r)
@@ -69,7 +69,7 @@ struct page {
 	struct canvas canvas;
 	enum layout layout;
 	int name_columns, picture_columns;
-	int order;		// of sorting, +1 largest slowdown first
+	int order; // of sorting, +1 largest slowdown first
 };
 
 static void print_picture(const struct page *page, const struct difference *d)
@@ -85,11 +85,13 @@ static void print_picture(const struct page *page, const struct difference *d)
 	const char *const one = page->canvas.utf8 ? "│" : "|";
 
 	for (int i = 0; i < columns; i++)
-		fputs(i == at ? dot
-		      : i == 0 && at < 0 ? "<"
+		fputs(i == at                             ? dot
+		      : i == 0 && at < 0                  ? "<"
 		      : i == columns - 1 && at >= columns ? ">"
-		      : i >= low && i <= high ? dash
-		      : i == middle ? one : " ", stdout);
+		      : i >= low && i <= high             ? dash
+		      : i == middle                       ? one
+							  : " ",
+		      stdout);
 }
 
 static void print_scale(const struct page *page)
@@ -128,9 +130,10 @@ static void print_difference(const struct page *page,
 {
 	char old[VALUE_BYTES], new[VALUE_BYTES], interval[40], p[16];
 	int decimals = d->ratio < 99.995 ? 2 : 0;
-	const char *colour = !page->canvas.colour ? ""
-			   : d->verdict == SLOWER ? "\033[31m"
-			   : d->verdict == FASTER ? "\033[32m" : "";
+	const char *colour = !page->canvas.colour   ? ""
+			     : d->verdict == SLOWER ? "\033[31m"
+			     : d->verdict == FASTER ? "\033[32m"
+						    : "";
 	bool unstable = !d->old->stable || !d->new->stable;
 
 	human_value(old, d->old->bandwidth, d->old->median);
@@ -238,10 +241,15 @@ static const char *state(const struct measured *c, char text[220])
 {
 	char why[200];
 
-	printable_text(why, sizeof why, c->skipped ? c->skipped
-		       : c->failed ? c->failed : "");
-	snprintf(text, 220, "%s%s", c->skipped ? "skipped: "
-		 : c->failed ? "FAILED: " : "measured", why);
+	printable_text(why, sizeof why,
+		       c->skipped  ? c->skipped
+		       : c->failed ? c->failed
+				   : "");
+	snprintf(text, 220, "%s%s",
+		 c->skipped  ? "skipped: "
+		 : c->failed ? "FAILED: "
+			     : "measured",
+		 why);
 	return text;
 }
 
@@ -309,8 +317,9 @@ static void print_summary(const struct pair *pair)
 		puts("~ the rounds of one of the two disagree: see its "
 		     "why_unstable");
 	printf("%zu cases compared: %zu slower, %zu faster, %zu without a real "
-	       "difference\n%s", c->count, c->verdicts[SLOWER],
-	       c->verdicts[FASTER], c->verdicts[NO_DIFFERENCE],
+	       "difference\n%s",
+	       c->count, c->verdicts[SLOWER], c->verdicts[FASTER],
+	       c->verdicts[NO_DIFFERENCE],
 	       r->all || !c->verdicts[NO_DIFFERENCE] ? ""
 						     : "(--all lists them)\n");
 	if (c->verdicts[TOO_FEW])
@@ -365,7 +374,8 @@ static bool print_text(const struct pair *pair)
 	int fixed = page.name_columns + 2 + 23;
 	page.picture_columns = 21;
 	page.layout = page.canvas.columns >= fixed + 31 + 21 ? WIDE
-		    : page.canvas.columns >= fixed + 13 ? MEDIUM : NARROW;
+		      : page.canvas.columns >= fixed + 13    ? MEDIUM
+							     : NARROW;
 	if (page.layout == MEDIUM && page.canvas.columns - fixed < 21)
 		page.picture_columns = (page.canvas.columns - fixed - 1) | 1;
 
@@ -398,18 +408,16 @@ static json_t *difference_json(const struct pair *pair,
 {
 	return json_pack("{s:s, s:s, s:s, s:f, s:f, s:i, s:i, s:f, s:[f,f], "
 			 "s:f, s:f, s:s, s:b, s:b}",
-			 "name", d->new->name,
-			 "unit", d->new->bandwidth ? "B/s" : "ns",
-			 "better", d->new->bandwidth ? "higher" : "lower",
-			 "old", d->old->median, "new", d->new->median,
-			 "old_rounds", (int)d->old->rounds,
-			 "new_rounds", (int)d->new->rounds,
-			 "ratio", d->ratio,
-			 "interval", d->interval.low, d->interval.high,
-			 "p", d->p, "p_adjusted", d->adjusted,
-			 "verdict", verdict_names[d->verdict],
-			 "stable", d->old->stable && d->new->stable,
-			 "fails", over_limit(d, pair->request));
+			 "name", d->new->name, "unit",
+			 d->new->bandwidth ? "B/s" : "ns", "better",
+			 d->new->bandwidth ? "higher" : "lower", "old",
+			 d->old->median, "new", d->new->median, "old_rounds",
+			 (int)d->old->rounds, "new_rounds", (int)d->new->rounds,
+			 "ratio", d->ratio, "interval", d->interval.low,
+			 d->interval.high, "p", d->p, "p_adjusted", d->adjusted,
+			 "verdict", verdict_names[d->verdict], "stable",
+			 d->old->stable && d->new->stable, "fails",
+			 over_limit(d, pair->request));
 }
 
 static void environment_json(void *array, const char *field, const char *was,
@@ -439,9 +447,11 @@ static json_t *without_values_json(const struct pair *pair)
 		const struct measured *new = &pair->new->cases[i];
 		const struct measured *old = reading_find(pair->old, new->name);
 		if (old && !(has_values(old) && has_values(new)))
-			json_array_append_new(array, json_pack(
-				"{s:s, s:s, s:s}", "name", new->name,
-				"old", state(old, was), "new", state(new, is)));
+			json_array_append_new(array,
+					      json_pack("{s:s, s:s, s:s}",
+							"name", new->name,
+							"old", state(old, was),
+							"new", state(new, is)));
 	}
 	return array;
 }
@@ -455,40 +465,38 @@ static json_t *pair_json(const struct pair *pair)
 	environments_differ(pair->old, pair->new, environment_json,
 			    environment);
 	for (size_t i = 0; i < c->count; i++)
-		json_array_append_new(cases, difference_json(
-				pair, &c->differences[i]));
+		json_array_append_new(
+			cases, difference_json(pair, &c->differences[i]));
 	printable_text(path, sizeof path, pair->new->path);
 	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:i, s:i, "
 			 "s:i, s:i}",
-			 "new", path, "environment", environment,
-			 "cases", cases,
-			 "only_old", only_json(pair->old, pair->new),
+			 "new", path, "environment", environment, "cases",
+			 cases, "only_old", only_json(pair->old, pair->new),
 			 "only_new", only_json(pair->new, pair->old),
-			 "without_values", without_values_json(pair),
-			 "slower", (int)c->verdicts[SLOWER],
-			 "faster", (int)c->verdicts[FASTER],
-			 "no_difference", (int)c->verdicts[NO_DIFFERENCE],
-			 "too_few_rounds", (int)c->verdicts[TOO_FEW],
-			 "rounds_needed", (int)c->rounds_needed,
-			 "fails", (int)pair->beyond);
+			 "without_values", without_values_json(pair), "slower",
+			 (int)c->verdicts[SLOWER], "faster",
+			 (int)c->verdicts[FASTER], "no_difference",
+			 (int)c->verdicts[NO_DIFFERENCE], "too_few_rounds",
+			 (int)c->verdicts[TOO_FEW], "rounds_needed",
+			 (int)c->rounds_needed, "fails", (int)pair->beyond);
 }
 
-static bool print_json(const struct pair *pairs, size_t count)
+static bool print_json(const char *old, const struct pair *pairs, size_t count)
 {
 	json_t *comparisons = json_array();
 	char path[4096];
 
 	for (size_t i = 0; i < count; i++)
 		json_array_append_new(comparisons, pair_json(&pairs[i]));
-	printable_text(path, sizeof path, pairs[0].old->path);
+	printable_text(path, sizeof path, old);
 	json_t *all = json_pack("{s:i, s:s, s:o}", "schema", 1, "old", path,
 				"comparisons", comparisons);
 	if (!all || json_array_size(comparisons) != count) {
 		json_decref(all);
 		return false;
 	}
-	bool written = json_dumpf(all, stdout, JSON_INDENT(1) |
-				  JSON_REAL_PRECISION(6)) == 0;
+	bool written = json_dumpf(all, stdout,
+				  JSON_INDENT(1) | JSON_REAL_PRECISION(6)) == 0;
 	putchar('\n');
 	json_decref(all);
 	// what standard output did not take is told by options_end
@@ -513,7 +521,7 @@ static int compare_all(const struct request *request,
 		       const struct reading *readings)
 {
 	size_t count = request->path_count - 1;
-	struct pair *pairs = calloc(count, sizeof *pairs);
+	struct pair *pairs = calloc(count + 1, sizeof *pairs);
 	bool done = pairs != NULL;
 	int status = 0;
 
@@ -524,7 +532,7 @@ static int compare_all(const struct request *request,
 		done = compare_pair(&pairs[i]);
 	}
 	if (done && request->format == AS_JSON)
-		done = print_json(pairs, count);
+		done = print_json(readings[0].path, pairs, count);
 	for (size_t i = 0; done && i < count; i++) {
 		if (request->format == AS_TEXT) {
 			if (i > 0)
@@ -535,9 +543,10 @@ static int compare_all(const struct request *request,
 			status = 1;
 		if (!pairs[i].comparison.count && pairs[i].beyond == 0) {
 			fflush(stdout);
-			fprintf(stderr, "bench: no case has values in both %s "
-				"and %s\n", pairs[i].old->path,
-				pairs[i].new->path);
+			fprintf(stderr,
+				"bench: no case has values in both %s "
+				"and %s\n",
+				pairs[i].old->path, pairs[i].new->path);
 			status = 1;
 		}
 	}
@@ -562,7 +571,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 	case OPTION_FAIL:
 		r->limited = true;
 		r->limit = 1 + option_real(state, "--fail-if-slower", argument,
-					   0, 10000) / 100;
+					   0, 10000) /
+				       100;
 		return 0;
 	case OPTION_FORMAT:
 		r->format = option_choice(state, "--format", argument, formats);
@@ -576,7 +586,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_END:
 		if (r->path_count < 2)
-			argp_error(state, "want two or more result files, as "
+			argp_error(state,
+				   "want two or more result files, as "
 				   "`bench run --json FILE` writes them");
 		return 0;
 	}

@@ -21,16 +21,16 @@ enum { HIGHLIGHTS = MAX_RESULTS, LABEL_HEIGHT = 14 };
 struct curve {
 	const char *what;
 	size_t points;
-	double last, last_bytes;	// the value at its largest size
+	double last, last_bytes; // the value at its largest size
 	int ink;
-	double label;		// pixels from the bottom of the plot
+	double label; // pixels from the bottom of the plot
 };
 
 struct curves {
 	const struct panel *panel;
 	struct curve *curve;
 	size_t count;
-	double low_bytes, high_bytes, zero;	// where "0 bytes" is drawn
+	double low_bytes, high_bytes, zero; // where "0 bytes" is drawn
 	double low, high;
 };
 
@@ -64,7 +64,8 @@ static bool find_curves(const struct panel *panel, struct curves *curves)
 	const struct reading *r = panel->readings;
 	const struct measured *largest;
 
-	*curves = (struct curves){ .panel = panel, .low_bytes = INFINITY,
+	*curves = (struct curves){ .panel = panel,
+				   .low_bytes = INFINITY,
 				   .low = INFINITY };
 	curves->curve = calloc(r->count + 1, sizeof *curves->curve);
 	if (!curves->curve)
@@ -82,7 +83,8 @@ static bool find_curves(const struct panel *panel, struct curves *curves)
 			if (points < 2)
 				continue;
 			curves->curve[curves->count++] = (struct curve){
-				.what = c->what, .points = points,
+				.what = c->what,
+				.points = points,
 				.last = largest->median,
 				.last_bytes = (double)largest->bytes,
 				.ink = INK_MUTED,
@@ -175,8 +177,9 @@ static bool write_curve(struct drawing *d, const struct curves *curves,
 	qsort(points, count, sizeof *points, by_bytes);
 	fprintf(d->script, "$c%zu << EOD\n", number);
 	for (size_t i = 0; i < count; i++)
-		fprintf(d->script, "%.9g %.9g %.9g %.9g\n", points[i]->bytes
-			? (double)points[i]->bytes : curves->zero,
+		fprintf(d->script, "%.9g %.9g %.9g %.9g\n",
+			points[i]->bytes ? (double)points[i]->bytes
+					 : curves->zero,
 			points[i]->median, points[i]->interval.low,
 			points[i]->interval.high);
 	fputs("EOD\n", d->script);
@@ -249,7 +252,8 @@ static void write_curve_labels(struct drawing *d, const struct curves *curves,
 		double y = (bottom + c->label) / d->height;
 		ink_colour(colour, c->ink);
 		ink_colour(line, c->ink == INK_MUTED ? INK_GRID : c->ink);
-		fprintf(d->script, "set label '%s' at screen %.5f, screen %.5f "
+		fprintf(d->script,
+			"set label '%s' at screen %.5f, screen %.5f "
 			"left tc rgb '%s'\nset arrow from first %.9g, "
 			"first %.9g to screen %.5f, screen %.5f nohead lw 0.7 "
 			"lc rgb '%s'\n",
@@ -280,8 +284,10 @@ static char *describe_curves(const struct curves *curves)
 
 	if (!out)
 		return NULL;
-	fprintf(out, "%s by size, %s, from the smallest value at the largest "
-		"size up:", family_title(curves->panel->family),
+	fprintf(out,
+		"%s by size, %s, from the smallest value at the largest "
+		"size up:",
+		family_title(curves->panel->family),
 		placement_title(curves->panel->placement));
 	for (size_t i = 0; i < curves->count; i++)
 		fprintf(out, "%s %s", i ? "," : "", curves->curve[i].what);
@@ -291,8 +297,14 @@ static char *describe_curves(const struct curves *curves)
 
 void draw_curves(struct report *report, const struct panel *panel)
 {
-	enum { LEFT = 66, RIGHT = 124, TOP = 10, BOTTOM = 30, LOW = 190,
-	       TALL = 300 };
+	enum {
+		LEFT = 66,
+		RIGHT = 124,
+		TOP = 10,
+		BOTTOM = 30,
+		LOW = 190,
+		TALL = 300
+	};
 	struct curves curves;
 	struct drawing d;
 	char colour[16];
@@ -304,8 +316,8 @@ void draw_curves(struct report *report, const struct panel *panel)
 	curves.low = fmin(curves.low / 1.05, round_number(curves.low, false));
 	curves.high = fmax(curves.high * 1.05, round_number(curves.high, true));
 	if (curves.zero > 0) {
-		curves.zero = isfinite(curves.low_bytes)
-			? curves.low_bytes / 4 : 1;
+		curves.zero = isfinite(curves.low_bytes) ? curves.low_bytes / 4
+							 : 1;
 		curves.low_bytes = curves.zero;
 	}
 	curves.high_bytes = fmax(curves.high_bytes, 2 * curves.low_bytes);
@@ -318,7 +330,8 @@ void draw_curves(struct report *report, const struct panel *panel)
 	drawing_begin(&d, PANEL_WIDTH, plot + TOP + BOTTOM);
 	d.out_of_memory |= !found || !alt;
 	write_margins(&d, LEFT, RIGHT, TOP, BOTTOM);
-	fprintf(d.script, "set logscale x 2\nset logscale y 10\n"
+	fprintf(d.script,
+		"set logscale x 2\nset logscale y 10\n"
 		"set xrange [%.9g:%.9g]\nset yrange [%.9g:%.9g]\n",
 		curves.low_bytes / 1.1, curves.high_bytes * 1.1, curves.low,
 		curves.high);
@@ -335,16 +348,18 @@ void draw_curves(struct report *report, const struct panel *panel)
 			if ((ink != INK_MUTED) != coloured)
 				continue;
 			ink_colour(colour, coloured ? ink : INK_GRID);
-			fprintf(d.script, "%s$c%zu using 1:2 with lines lw %g "
-				"lc rgb '%s'", separator, i,
-				coloured ? 2.2 : 1.3, colour);
+			fprintf(d.script,
+				"%s$c%zu using 1:2 with lines lw %g "
+				"lc rgb '%s'",
+				separator, i, coloured ? 2.2 : 1.3, colour);
 			separator = ", ";
 			if (!coloured)
 				continue;
-			fprintf(d.script, ", $c%zu using 1:3:(0):($4-$3) with "
+			fprintf(d.script,
+				", $c%zu using 1:3:(0):($4-$3) with "
 				"vectors nohead lw 3 lc rgb '%s', $c%zu using "
-				"1:2 with points pt 7 ps 0.7 lc rgb '%s'", i,
-				colour, i, colour);
+				"1:2 with points pt 7 ps 0.7 lc rgb '%s'",
+				i, colour, i, colour);
 		}
 	fputc('\n', d.script);
 	drawing_end(&d, report, alt ? alt : "");
@@ -412,9 +427,10 @@ static void write_boxes(struct drawing *d, const struct measured *c, double y,
 
 	json_array_foreach(histogram, i, bucket)
 		most = fmax(most, bucket_value(bucket, 2));
-	json_array_foreach(histogram, i, bucket) {
-		double height = most > 0
-			? sqrt(bucket_value(bucket, 2) / most) : 0;
+	json_array_foreach(histogram, i, bucket)
+	{
+		double height = most > 0 ? sqrt(bucket_value(bucket, 2) / most)
+					 : 0;
 		double from = fmax(bucket_value(bucket, 0), low);
 		if (height > 0)
 			fprintf(d->script, "%.9g %.9g %g %g\n", from,
@@ -457,8 +473,10 @@ static void write_ranges(struct drawing *d, const struct panel *panel,
 		double from = bucket_value(json_array_get(histogram, 0), 0);
 		double to = c->percentile[READ_PERCENTILE_MAX];
 		if (isnan(to))
-			to = bucket_value(json_array_get(histogram,
-					json_array_size(histogram) - 1), 1);
+			to = bucket_value(
+				json_array_get(histogram,
+					       json_array_size(histogram) - 1),
+				1);
 		fprintf(d->script, "%.9g %.9g %g\n", fmax(from, low),
 			fmax(to, low), (double)count-- - 0.38);
 	}
@@ -501,9 +519,10 @@ void draw_distribution(struct report *report, const struct panel *panel)
 		      TOP + BOTTOM + STRIP_HEIGHT * (int)strips.count);
 	d.out_of_memory |= !alt;
 	write_margins(&d, left, RIGHT, TOP, BOTTOM);
-	fprintf(d.script, "set logscale x 10\nset xrange [%.9g:%.9g]\n"
-		"set yrange [0.5:%g]\n", strips.low, strips.high,
-		(double)strips.count + 0.5);
+	fprintf(d.script,
+		"set logscale x 10\nset xrange [%.9g:%.9g]\n"
+		"set yrange [0.5:%g]\n",
+		strips.low, strips.high, (double)strips.count + 0.5);
 	write_log_ticks(&d, strips.low, strips.high, false);
 	write_row_label(&d, "99 %", d.width - 4, (double)strips.count + 0.75,
 			"right", INK_MUTED);
@@ -519,8 +538,11 @@ void draw_distribution(struct report *report, const struct panel *panel)
 		if (!has_histogram(panel->rows[i].first))
 			continue;
 		write_row_name(&d, panel->rows[i].label, left, (double)row);
-		write_row_label(&d, isnan(c->percentile[2]) ? "–"
-				: fine_value(text, false, c->percentile[2]),
+		write_row_label(&d,
+				isnan(c->percentile[2])
+					? "–"
+					: fine_value(text, false,
+						     c->percentile[2]),
 				d.width - 4, (double)row, "right", INK_TEXT);
 		row--;
 	}
@@ -531,13 +553,14 @@ void draw_distribution(struct report *report, const struct panel *panel)
 	ink_colour(ink, INK_PLACE + panel->place);
 	ink_colour(soft, INK_PLACE_SOFT + panel->place);
 	ink_colour(dark, INK_TEXT);
-	fprintf(d.script, "plot $boxes using 1:3:1:2:3:4 with boxxyerror fs "
+	fprintf(d.script,
+		"plot $boxes using 1:3:1:2:3:4 with boxxyerror fs "
 		"solid noborder lc rgb '%s', $range using 1:3:($2-$1):(0) with "
 		"vectors nohead lw 1.2 lc rgb '%s', $p50 using 1:2:(0):"
 		"(0.76) with vectors nohead lw 2 lc rgb '%s', $p99 using 1:2 "
 		"with points pt 7 ps 0.8 lc rgb '%s', $p999 using 1:2 with "
-		"points pt 6 ps 0.85 lc rgb '%s'\n", soft, ink, dark, ink,
-		ink);
+		"points pt 6 ps 0.85 lc rgb '%s'\n",
+		soft, ink, dark, ink, ink);
 	drawing_end(&d, report, alt ? alt : "");
 	free(alt);
 }

@@ -64,8 +64,8 @@ static void shown_path(char out[SHOWN_BYTES], const char *path)
 	size_t length = strlen(path), skipped = 0;
 
 	if (length >= SHOWN_BYTES) {
-		memcpy(out, "...", 3);
-		out += 3;
+		for (int i = 0; i < 3; i++)
+			*out++ = '.';
 		skipped = length - (SHOWN_BYTES - 4);
 	}
 	printable_text(out, SHOWN_BYTES - (skipped ? 3 : 0), path + skipped);
@@ -75,8 +75,8 @@ static void shown_path(char out[SHOWN_BYTES], const char *path)
 struct check {
 	const char *path;
 	char *why;
-	const char *name;	// of the case, or NULL
-	const char *inside;	// "environment", "percentiles", or NULL
+	const char *name;   // of the case, or NULL
+	const char *inside; // "environment", "percentiles", or NULL
 };
 
 static bool wrong(const struct check *check, const char *fmt, ...)
@@ -232,7 +232,8 @@ static bool histogram_fits(struct check *check, const json_t *histogram)
 		    !is_kind(json_array_get(bucket, 2), COUNT) ||
 		    !(json_number_value(json_array_get(bucket, 0)) <
 		      json_number_value(json_array_get(bucket, 1))))
-			return wrong(check, "bucket %zu: want [lower_ns, "
+			return wrong(check,
+				     "bucket %zu: want [lower_ns, "
 				     "upper_ns, count], lower below upper",
 				     i + 1);
 	}
@@ -247,7 +248,7 @@ static bool unit_fits(const struct check *check, const json_t *c)
 	return (!strcmp(unit, "ns") && !strcmp(better, "lower")) ||
 	       (!strcmp(unit, "B/s") && !strcmp(better, "higher")) ||
 	       wrong(check, "want unit \"ns\" with better \"lower\", or "
-		     "\"B/s\" with \"higher\"");
+			    "\"B/s\" with \"higher\"");
 }
 
 static bool timed_fits(struct check check, const json_t *c)
@@ -313,7 +314,8 @@ static bool case_fits(struct check check, const json_t *c, size_t number,
 	if (!name)
 		return wrong(&check, "there is no name, or it is no string");
 	if (!name_fits(name))
-		return wrong(&check, "the name is not of the form family/what/"
+		return wrong(&check,
+			     "the name is not of the form family/what/"
 			     "size/placement in %d bytes or fewer",
 			     CASE_NAME_BYTES - 1);
 	check.name = name;
@@ -362,13 +364,14 @@ static bool result_fits(struct check check, const json_t *result)
 
 	if (!json_is_object(result) || !schema)
 		return wrong(&check, "this is no result of bench run --json: "
-			     "it has no schema");
+				     "it has no schema");
 	if (!json_is_integer(schema) || json_integer_value(schema) < 1)
 		return wrong(&check, "schema: want 1, found %s",
 			     json_is_integer(schema) ? "a smaller number"
 						     : found(schema));
 	if (json_integer_value(schema) > 1)
-		return wrong(&check, "its schema is %" JSON_INTEGER_FORMAT
+		return wrong(&check,
+			     "its schema is %" JSON_INTEGER_FORMAT
 			     ", and this program knows 1: a newer bench wrote "
 			     "it, and can read it",
 			     json_integer_value(schema));

@@ -12,8 +12,8 @@
 #include "panels.h"
 
 enum {
-	EVERY_CASE_ROWS = 16,	// up to here, more than one size a mechanism
-	MOST_ROWS = 60,		// the tables have the others
+	EVERY_CASE_ROWS = 16, // up to here, more than one size a mechanism
+	MOST_ROWS = 60,       // the tables have the others
 };
 
 // ## Rows
@@ -183,9 +183,11 @@ static void common_axis(struct panel *panels, size_t count)
 	}
 	for (size_t p = 0; p < count; p++) {
 		panels[p].low = panels[p].bandwidth
-			? 0 : round_number(low / 1.03, false);
+					? 0
+					: round_number(low / 1.03, false);
 		panels[p].high = panels[p].bandwidth
-			? high * 1.04 : round_number(high * 1.03, true);
+					 ? high * 1.04
+					 : round_number(high * 1.03, true);
 	}
 }
 
@@ -216,8 +218,10 @@ static size_t find_placements(const struct panel *all, const char *found[],
 bool make_panels(struct panels *panels, const struct reading *readings,
 		 size_t results, const char *family, bool bandwidth)
 {
-	struct panel all = { .family = family, .bandwidth = bandwidth,
-			     .readings = readings, .results = results,
+	struct panel all = { .family = family,
+			     .bandwidth = bandwidth,
+			     .readings = readings,
+			     .results = results,
 			     .floor = NAN };
 	const char *placements[MOST_PANELS];
 	bool made = true;
@@ -256,17 +260,16 @@ double round_number(double value, bool up)
 	int i;
 
 	if (up) {
-		for (i = 0; steps[i] * decade < value * 0.9999 && i < 3; i++)
+		for (i = 0; i < 3 && steps[i] * decade < value * 0.9999; i++)
 			;
 	} else {
-		for (i = 3; steps[i] * decade > value * 1.0001 && i > 0; i--)
+		for (i = 3; i > 0 && steps[i] * decade > value * 1.0001; i--)
 			;
 	}
 	return steps[i] * decade;
 }
 
-void write_log_ticks(struct drawing *d, double low, double high,
-			    bool bandwidth)
+void write_log_ticks(struct drawing *d, double low, double high, bool bandwidth)
 {
 	static const int steps[] = { 1, 2, 5 };
 	char text[VALUE_BYTES], ink[16];
@@ -282,9 +285,12 @@ void write_log_ticks(struct drawing *d, double low, double high,
 			double at = steps[i] * decade;
 			if (at < low * 0.9999 || at > high * 1.0001)
 				continue;
-			bool named = i == 0 ? decades < 6 ||
-				(int)lround(log10(decade)) % 2 == 0
-				: decades <= (i == 1 ? 1.7 : 1.1);
+			bool named =
+				i == 0 ? decades < 6 ||
+						 (int)lround(log10(decade)) %
+								 2 ==
+							 0
+				       : decades <= (i == 1 ? 1.7 : 1.1);
 			if (decades > 3 && i > 0)
 				continue;
 			fprintf(d->script, "%s'%s' %.9g", fresh ? "" : ", ",
@@ -313,26 +319,27 @@ void write_linear_ticks(struct drawing *d, double high)
 // ## Helpers for gnuplot
 
 // The plot's rectangle, margins in pixels.
-void write_margins(struct drawing *d, int left, int right, int top,
-			  int bottom)
+void write_margins(struct drawing *d, int left, int right, int top, int bottom)
 {
-	fprintf(d->script, "set lmargin at screen %.5f\n"
+	fprintf(d->script,
+		"set lmargin at screen %.5f\n"
 		"set rmargin at screen %.5f\nset tmargin at screen %.5f\n"
-		"set bmargin at screen %.5f\n", left / (double)d->width,
-		1 - right / (double)d->width, 1 - top / (double)d->height,
-		bottom / (double)d->height);
+		"set bmargin at screen %.5f\n",
+		left / (double)d->width, 1 - right / (double)d->width,
+		1 - top / (double)d->height, bottom / (double)d->height);
 }
 
 // A label whose vertical place is a row, whose horizontal one is a pixel.
-void write_row_label(struct drawing *d, const char *text, int pixel,
-			    double row, const char *align, int ink)
+void write_row_label(struct drawing *d, const char *text, int pixel, double row,
+		     const char *align, int ink)
 {
 	char token[16], colour[16];
 
-	fprintf(d->script, "set label '%s' at screen %.5f, first %g %s "
-		"tc rgb '%s'\n", drawing_label(d, token, text),
-		pixel / (double)d->width, row, align,
-		ink_colour(colour, ink));
+	fprintf(d->script,
+		"set label '%s' at screen %.5f, first %g %s "
+		"tc rgb '%s'\n",
+		drawing_label(d, token, text), pixel / (double)d->width, row,
+		align, ink_colour(colour, ink));
 }
 
 int label_width(const struct panel *panel)
@@ -349,8 +356,7 @@ int label_width(const struct panel *panel)
 }
 
 // A name that is too long for its margin is cut; the tables have it whole.
-void write_row_name(struct drawing *d, const char *name, int pixels,
-			   double row)
+void write_row_name(struct drawing *d, const char *name, int pixels, double row)
 {
 	enum { MOST = 27 };
 	char begin[MOST], cut[MOST + 4];

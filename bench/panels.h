@@ -6,28 +6,28 @@
 #include "report.h"
 
 enum {
-	PANEL_WIDTH = 520,	// pixels; readable on a phone
-	LETTER_WIDTH = 7,	// about, of 13 px sans-serif
+	PANEL_WIDTH = 520, // pixels; readable on a phone
+	LETTER_WIDTH = 7,  // about, of 13 px sans-serif
 	MOST_PANELS = PLACEMENTS + 4,
 };
 
 struct row {
 	char label[CASE_NAME_BYTES * 2];
-	const struct measured *cases[MAX_RESULTS];	// of each result
-	const struct measured *first;	// of those, the first there is
+	const struct measured *cases[MAX_RESULTS]; // of each result
+	const struct measured *first; // of those, the first there is
 };
 
 // One placement of one family. Rows are sorted, fastest first.
 struct panel {
-	const char *family, *placement, *size;	// the usual size
-	int place;			// number of the placement's colour
+	const char *family, *placement, *size; // the usual size
+	int place; // number of the placement's colour
 	bool bandwidth;
 	struct row *rows;
-	size_t count, left_out;		// rows beyond what a plot can show
+	size_t count, left_out; // rows beyond what a plot can show
 	const struct reading *readings;
 	size_t results;
-	double low, high;		// of the axis
-	double floor;			// NAN: not the same for all rows
+	double low, high; // of the axis
+	double floor;     // NAN: not the same for all rows
 };
 
 struct panels {
@@ -53,11 +53,10 @@ void write_log_ticks(struct drawing *d, double low, double high,
 void write_linear_ticks(struct drawing *d, double high);
 
 // The plot's rectangle, margins in pixels.
-void write_margins(struct drawing *d, int left, int right, int top,
-		   int bottom);
+void write_margins(struct drawing *d, int left, int right, int top, int bottom);
 // A label at a pixel from the left, beside a row of the y axis.
-void write_row_label(struct drawing *d, const char *text, int pixel,
-		     double row, const char *align, int ink);
+void write_row_label(struct drawing *d, const char *text, int pixel, double row,
+		     const char *align, int ink);
 // The same for the name of a row, right-aligned in a margin of that width,
 // which label_width computes.
 void write_row_name(struct drawing *d, const char *name, int pixels,

@@ -33,15 +33,16 @@ static void write_marks(struct drawing *d, const struct mark *marks,
 {
 	fputs("$guides << EOD\n", d->script);
 	for (size_t i = 0; i < count; i++)
-		fprintf(d->script, "%.9g %.9g %g %g\n",
-			panel->low, marks[i].c->median, panel->bandwidth
-			? marks[i].y : marks[i].row, marks[i].half);
+		fprintf(d->script, "%.9g %.9g %g %g\n", panel->low,
+			marks[i].c->median,
+			panel->bandwidth ? marks[i].y : marks[i].row,
+			marks[i].half);
 	fputs("EOD\n$rounds << EOD\n", d->script);
 	for (size_t i = 0; i < count; i++)
 		for (size_t k = 0; k < marks[i].c->rounds; k++)
 			fprintf(d->script, "%.9g %g %g\n",
-				marks[i].c->values[k], marks[i].y - marks[i].half,
-				2 * marks[i].half);
+				marks[i].c->values[k],
+				marks[i].y - marks[i].half, 2 * marks[i].half);
 	fputs("EOD\n", d->script);
 	for (size_t i = 0; i < count; i++)
 		fprintf(d->script, "$m%zu << EOD\n%.9g %.9g %.9g %g\nEOD\n", i,
@@ -57,22 +58,28 @@ static void write_plot(struct drawing *d, const struct mark *marks,
 	write_marks(d, marks, count, panel);
 	ink_colour(soft, marks[0].soft);
 	if (panel->bandwidth)
-		fprintf(d->script, "plot $guides using 2:3:(0):2:($3-$4):"
+		fprintf(d->script,
+			"plot $guides using 2:3:(0):2:($3-$4):"
 			"($3+$4) with boxxyerror fs solid noborder "
-			"lc rgb '%s'", soft);
+			"lc rgb '%s'",
+			soft);
 	else
-		fprintf(d->script, "plot $guides using 1:3:($2-$1):(0) "
+		fprintf(d->script,
+			"plot $guides using 1:3:($2-$1):(0) "
 			"with vectors nohead lw 1 lc rgb '%s'",
 			ink_colour(colour, INK_GRID));
-	fprintf(d->script, ", $rounds using 1:2:(0):3 with vectors nohead "
-		"lw 1 lc rgb '%s'", ink_colour(colour, panel->results > 1
-					       ? INK_MUTED : marks[0].ink));
+	fprintf(d->script,
+		", $rounds using 1:2:(0):3 with vectors nohead "
+		"lw 1 lc rgb '%s'",
+		ink_colour(colour,
+			   panel->results > 1 ? INK_MUTED : marks[0].ink));
 	for (size_t i = 0; i < count; i++) {
 		ink_colour(colour, marks[i].ink);
-		fprintf(d->script, ", $m%zu using 2:4:($3-$2):(0) with vectors "
+		fprintf(d->script,
+			", $m%zu using 2:4:($3-$2):(0) with vectors "
 			"nohead lw 3 lc rgb '%s', $m%zu using 1:4 with points "
-			"pt %d ps 0.9 lc rgb '%s'", i, colour, i,
-			marks[i].c->stable ? 7 : 6, colour);
+			"pt %d ps 0.9 lc rgb '%s'",
+			i, colour, i, marks[i].c->stable ? 7 : 6, colour);
 	}
 	fputc('\n', d->script);
 }
@@ -93,8 +100,8 @@ static size_t make_marks(const struct panel *panel, struct mark *marks)
 				     0.72 * share * ((double)r + 0.5),
 				.half = 0.36 * share,
 				.ink = panel->results > 1
-				     ? INK_SERIES + (int)r
-				     : INK_PLACE + panel->place,
+					       ? INK_SERIES + (int)r
+					       : INK_PLACE + panel->place,
 				.soft = INK_PLACE_SOFT + panel->place,
 			};
 		}
@@ -134,8 +141,9 @@ static char *describe(const struct panel *panel)
 			if (panel->rows[i].cases[r])
 				fprintf(out, " %s: %s.", panel->rows[i].label,
 					fine_value(value, panel->bandwidth,
-						   panel->rows[i].cases[r]
-						   ->median));
+						   panel->rows[i]
+							   .cases[r]
+							   ->median));
 	return fclose(out) == 0 ? text : NULL;
 }
 
@@ -172,11 +180,12 @@ static void draw_side_by_side(struct report *report, const struct panel *panel)
 	write_right_column(&d, panel);
 	if (has_floor) {
 		ink_colour(colour, INK_MUTED);
-		fprintf(d.script, "set arrow from first %.9g, graph 0 to first "
+		fprintf(d.script,
+			"set arrow from first %.9g, graph 0 to first "
 			"%.9g, graph 1 nohead dt 2 lw 1.5 lc rgb '%s'\n"
 			"set label '%s' at first %.9g, graph 1 center "
-			"offset 0,0.6 tc rgb '%s'\n", panel->floor,
-			panel->floor, colour,
+			"offset 0,0.6 tc rgb '%s'\n",
+			panel->floor, panel->floor, colour,
 			drawing_label(&d, token, "floor"), panel->floor,
 			colour);
 	}
@@ -205,8 +214,10 @@ static void begin_figure(struct report *report, const struct panel *panel,
 static void end_figure(struct report *report, const struct panel *panel)
 {
 	if (panel->left_out)
-		fprintf(report->out, "<figcaption>%zu more are in the table."
-			"</figcaption>\n", panel->left_out);
+		fprintf(report->out,
+			"<figcaption>%zu more are in the table."
+			"</figcaption>\n",
+			panel->left_out);
 	fputs("</figure>\n", report->out);
 }
 
@@ -232,8 +243,7 @@ static const char time_note[] =
 static const char bandwidth_note[] = "Longer is better.";
 
 // The text, unless it was told before.
-static const char *once(struct report *report, enum told what,
-			const char *text)
+static const char *once(struct report *report, enum told what, const char *text)
 {
 	bool told = report->told & what;
 
@@ -249,7 +259,8 @@ static void side_by_side(struct report *report, const struct panels *panels)
 		return;
 	for (size_t i = 0; i < panels->count; i++)
 		has_floor |= shows_floor(&panels->panel[i]);
-	fprintf(report->out, "<p class=\"note\">%s%s%s</p>\n"
+	fprintf(report->out,
+		"<p class=\"note\">%s%s%s</p>\n"
 		"<div class=\"panels\">\n",
 		once(report, TOLD_MARKS, marks_note),
 		has_floor ? once(report, TOLD_FLOOR, floor_note) : "",
@@ -262,11 +273,10 @@ static void side_by_side(struct report *report, const struct panels *panels)
 	fputs("</div>\n", report->out);
 }
 
-static void group(struct report *report, const struct panels *panels,
-		  const char *title, enum told told, const char *note,
-		  bool (*has)(const struct panel *panel),
-		  void (*draw)(struct report *report,
-			       const struct panel *panel))
+static void
+group(struct report *report, const struct panels *panels, const char *title,
+      enum told told, const char *note, bool (*has)(const struct panel *panel),
+      void (*draw)(struct report *report, const struct panel *panel))
 {
 	bool begun = false;
 
@@ -274,9 +284,10 @@ static void group(struct report *report, const struct panels *panels,
 		if (!has(&panels->panel[i]))
 			continue;
 		if (!begun)
-			fprintf(report->out, "<h3>%s</h3>\n<p class=\"note\">"
-				"%s</p>\n<div class=\"panels\">\n", title,
-				once(report, told, note));
+			fprintf(report->out,
+				"<h3>%s</h3>\n<p class=\"note\">"
+				"%s</p>\n<div class=\"panels\">\n",
+				title, once(report, told, note));
 		begun = true;
 		begin_figure(report, &panels->panel[i], draw != draw_curves);
 		draw(report, &panels->panel[i]);
@@ -299,8 +310,9 @@ void plot_family(struct report *report, size_t which, const char *family)
 	const struct reading *reading = &report->readings[which];
 	struct panels times, rates;
 
-	if (make_panels(&times, reading, 1, family, false) &
-	    make_panels(&rates, reading, 1, family, true)) {
+	bool made = make_panels(&times, reading, 1, family, false);
+	made = make_panels(&rates, reading, 1, family, true) && made;
+	if (made) {
 		const struct panels *const both[] = { &times, &rates };
 		for (int i = 0; i < 2; i++)
 			side_by_side(report, both[i]);
@@ -308,9 +320,8 @@ void plot_family(struct report *report, size_t which, const char *family)
 			group(report, both[i], "By size", TOLD_CURVES,
 			      curves_note, has_curves, draw_curves);
 		for (int i = 0; i < 2; i++)
-			group(report, both[i], "Single operations",
-			      TOLD_STRIPS, strips_note, has_distribution,
-			      draw_distribution);
+			group(report, both[i], "Single operations", TOLD_STRIPS,
+			      strips_note, has_distribution, draw_distribution);
 	} else {
 		out_of_memory(report);
 	}
@@ -345,8 +356,9 @@ void each_family(struct report *report, size_t first, size_t last,
 			for (size_t q = first; q <= r && !seen; q++) {
 				size_t end = q == r ? i : readings[q].count;
 				for (size_t k = 0; k < end && !seen; k++)
-					seen = !strcmp(readings[q].cases[k]
-						       .family, family);
+					seen = !strcmp(
+						readings[q].cases[k].family,
+						family);
 			}
 			if (!seen)
 				call(report, first, family);

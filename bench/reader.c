@@ -48,7 +48,8 @@ static void split_name(struct measured *c)
 		at += n + (at[n] == '/');
 	}
 	c->bytes = parse_size(c->size, 0, INT64_MAX, &bytes) == 0
-		 ? (int64_t)bytes : -1;
+			   ? (int64_t)bytes
+			   : -1;
 }
 
 static double number_or_nan(const json_t *value)
@@ -65,8 +66,8 @@ static bool take_values(struct measured *c)
 	const json_t *rounds = json_object_get(c->json, "rounds");
 	const json_t *told = json_object_get(c->json, "percentiles");
 
-	c->bandwidth = !strcmp("B/s", json_string_value(
-				json_object_get(c->json, "unit")));
+	c->bandwidth = !strcmp(
+		"B/s", json_string_value(json_object_get(c->json, "unit")));
 	c->median = json_number_value(json_object_get(c->json, "median"));
 	c->interval.low = json_number_value(json_array_get(interval, 0));
 	c->interval.high = json_number_value(json_array_get(interval, 1));
@@ -77,13 +78,13 @@ static bool take_values(struct measured *c)
 	for (size_t i = 0; i < c->rounds; i++)
 		c->values[i] = json_number_value(json_array_get(rounds, i));
 	for (int i = 0; i < READ_PERCENTILES; i++)
-		c->percentile[i] = number_or_nan(
-			json_object_get(told, percentiles[i]));
+		c->percentile[i] =
+			number_or_nan(json_object_get(told, percentiles[i]));
 	c->floor = json_string_value(json_object_get(c->json, "floor"));
 	c->floor_ratio = number_or_nan(json_object_get(c->json, "floor_ratio"));
 	c->stable = json_is_true(json_object_get(c->json, "stable"));
-	c->why_unstable = json_string_value(
-		json_object_get(c->json, "why_unstable"));
+	c->why_unstable =
+		json_string_value(json_object_get(c->json, "why_unstable"));
 	return true;
 }
 
@@ -147,8 +148,8 @@ bool has_values(const struct measured *c)
 
 const char *reading_text(const struct reading *reading, const char *field)
 {
-	const char *text = json_string_value(
-		json_object_get(reading->environment, field));
+	const char *text =
+		json_string_value(json_object_get(reading->environment, field));
 	return text ? text : "";
 }
 
@@ -167,7 +168,9 @@ const char *human_value(char text[VALUE_BYTES], bool bandwidth, double value)
 	for (; unit < 4 && value >= 999.5; unit++)
 		value /= 1000;
 	snprintf(text, VALUE_BYTES, "%.*f %s",
-		 value >= 99.95 || unit == 0 ? 0 : value >= 9.995 ? 1 : 2,
+		 value >= 99.95 || unit == 0 ? 0
+		 : value >= 9.995            ? 1
+					     : 2,
 		 value, units[unit]);
 	return text;
 }
@@ -184,22 +187,27 @@ static double smallest_p(size_t n, size_t m)
 	return fmin(1, 2 * exp(-log_ways));
 }
 
-static void compare_case(struct difference *d)
+static struct difference compare_case(const struct measured *old,
+				      const struct measured *new)
 {
-	const struct measured *old = d->old, *new = d->new;
+	struct difference d = { .old = old, .new = new };
 	double u;
 
-	d->ratio = new->median / old->median;
-	d->interval = stats_ratio_interval(new->values, new->rounds,
-					   old->values, old->rounds, 0.5);
-	d->slowdown = new->bandwidth ? 1 / d->ratio : d->ratio;
-	d->slowdown_interval = !new->bandwidth ? d->interval
-			     : (struct interval){ 1 / d->interval.high,
-						  1 / d->interval.low };
-	d->p = fmax(stats_mann_whitney(new->values, new->rounds, old->values,
-				       old->rounds, &u),
-		    smallest_p(new->rounds, old->rounds));
-	d->adjusted = d->p;
+	d.ratio = new->median / old->median;
+	d.interval = stats_ratio_interval(new->values, new->rounds, old->values,
+					  old->rounds, 0.5);
+	d.slowdown = d.ratio;
+	d.slowdown_interval = d.interval;
+	if (new->bandwidth) {
+		d.slowdown = 1 / d.ratio;
+		d.slowdown_interval.low = 1 / d.interval.high;
+		d.slowdown_interval.high = 1 / d.interval.low;
+	}
+	d.least_p = smallest_p(new->rounds, old->rounds);
+	d.p = fmax(d.least_p, stats_mann_whitney(new->values, new->rounds,
+						 old->values, old->rounds, &u));
+	d.adjusted = d.p;
+	return d;
 }
 
 // How many of n ascending values are below `value`.
@@ -223,7 +231,7 @@ static size_t below(const double *sorted, size_t n, double value)
 static bool could_differ(const struct difference *d, const double *sorted,
 			 size_t count, size_t real)
 {
-	double p = smallest_p(d->old->rounds, d->new->rounds);
+	double p = d->least_p;
 	size_t before = below(sorted, count, p);
 
 	return before <= real && p * (double)(count - before) < significance;
@@ -237,8 +245,9 @@ static void decide(struct comparison *c, const double *sorted)
 		struct difference *d = &c->differences[i];
 		// equal medians are no direction, however the ranks lie
 		d->verdict = d->adjusted >= significance ? NO_DIFFERENCE
-			   : d->slowdown > 1 ? SLOWER
-			   : d->slowdown < 1 ? FASTER : NO_DIFFERENCE;
+			     : d->slowdown > 1           ? SLOWER
+			     : d->slowdown < 1           ? FASTER
+							 : NO_DIFFERENCE;
 		real += d->adjusted < significance;
 	}
 	for (size_t i = 0; i < c->count; i++) {
@@ -249,7 +258,8 @@ static void decide(struct comparison *c, const double *sorted)
 		c->verdicts[d->verdict]++;
 	}
 	while (smallest_p(c->rounds_needed, c->rounds_needed) *
-	       (double)c->count >= significance)
+		       (double)c->count >=
+	       significance)
 		c->rounds_needed++;
 }
 
@@ -264,15 +274,15 @@ int compare_readings(const struct reading *old, const struct reading *new,
 		goto no_memory;
 
 	for (size_t i = 0; i < new->count; i++) {
-		struct difference *d =
-			&comparison->differences[comparison->count];
-		d->new = &new->cases[i];
-		d->old = reading_find(old, d->new->name);
-		if (!d->old || !has_values(d->old) || !has_values(d->new) ||
-		    d->old->bandwidth != d->new->bandwidth)
+		const struct measured *is = &new->cases[i];
+		const struct measured *was = reading_find(old, is->name);
+		size_t at = comparison->count;
+		if (!was || !has_values(was) || !has_values(is) ||
+		    was->bandwidth != is->bandwidth)
 			continue;
-		compare_case(d);
-		p[comparison->count++] = d->p;
+		comparison->differences[at] = compare_case(was, is);
+		p[at] = comparison->differences[at].p;
+		comparison->count++;
 	}
 	if (stats_holm(p, comparison->count) != 0)
 		goto no_memory;
@@ -321,16 +331,20 @@ static bool matters(const char *field, const json_t *was, const json_t *is)
 static void value_text(char *text, size_t bytes, const json_t *value)
 {
 	if (json_is_string(value))
-		printable_text(text, bytes, *json_string_value(value)
-			       ? json_string_value(value) : "(not told)");
+		printable_text(text, bytes,
+			       *json_string_value(value)
+				       ? json_string_value(value)
+				       : "(not told)");
 	else if (json_is_integer(value))
 		snprintf(text, bytes, "%" JSON_INTEGER_FORMAT,
 			 json_integer_value(value));
 	else if (json_is_number(value))
 		snprintf(text, bytes, "%.3g", json_number_value(value));
 	else
-		snprintf(text, bytes, "%s", json_is_true(value) ? "yes"
-			 : json_is_false(value) ? "no" : "(not told)");
+		snprintf(text, bytes, "%s",
+			 json_is_true(value)    ? "yes"
+			 : json_is_false(value) ? "no"
+						: "(not told)");
 }
 
 size_t environments_differ(const struct reading *old, const struct reading *new,
@@ -345,7 +359,8 @@ size_t environments_differ(const struct reading *old, const struct reading *new,
 	const char *field;
 	json_t *value;
 
-	json_object_foreach(environment, field, value) {
+	json_object_foreach(environment, field, value)
+	{
 		const json_t *other = json_object_get(new->environment, field);
 		if (!other || !matters(field, value, other))
 			continue;

@@ -17,17 +17,17 @@ struct measured {
 	// the parts of the name
 	char family[CASE_NAME_BYTES], what[CASE_NAME_BYTES],
 		size[CASE_NAME_BYTES], placement[CASE_NAME_BYTES];
-	int64_t bytes;			// of the size, -1: not a size
-	const char *skipped, *failed;	// why it has no values, or both NULL
+	int64_t bytes;                // of the size, -1: not a size
+	const char *skipped, *failed; // why it has no values, or both NULL
 	// the values, where it has any
-	bool bandwidth;			// bytes per second, higher is better
+	bool bandwidth; // bytes per second, higher is better
 	double median;
 	struct interval interval;
 	size_t rounds;
 	double *values;
-	double percentile[READ_PERCENTILES];	// 50 90 99 99.9 max, or NAN
-	double floor_ratio;		// NAN: no floor
-	const char *floor;		// or NULL
+	double percentile[READ_PERCENTILES]; // 50 90 99 99.9 max, or NAN
+	double floor_ratio;                  // NAN: no floor
+	const char *floor;                   // or NULL
 	bool stable;
 	const char *why_unstable;
 };
@@ -42,7 +42,7 @@ struct reading {
 	const json_t *environment;
 	size_t count;
 	struct measured *cases;
-	json_t *index;			// name -> place in cases
+	json_t *index; // name -> place in cases
 };
 
 // Reads and checks a file. False with a sentence in why; true: release it with
@@ -60,26 +60,28 @@ const char *reading_text(const struct reading *reading, const char *field);
 
 // "lower is better" decides what a ratio says.
 enum verdict {
-	NO_DIFFERENCE,	// none that these rounds can show
-	SLOWER, FASTER,	// real
-	TOO_FEW,	// no difference, however large, could be called real
+	NO_DIFFERENCE, // none that these rounds can show
+	SLOWER,
+	FASTER,  // real
+	TOO_FEW, // no difference, however large, could be called real
 	VERDICTS
 };
 extern const char *const verdict_names[VERDICTS];
 
 struct difference {
 	const struct measured *old, *new;
-	double ratio;			// median of new over median of old
-	struct interval interval;	// 95 %, of the ratio
-	double slowdown;		// time for the same work, new over old
+	double ratio;             // median of new over median of old
+	struct interval interval; // 95 %, of the ratio
+	double slowdown;          // time for the same work, new over old
 	struct interval slowdown_interval;
-	double p, adjusted;		// Mann-Whitney; after Holm
+	double p, adjusted; // Mann-Whitney; after Holm
+	double least_p;     // that so many rounds can reach
 	enum verdict verdict;
 };
 
 struct comparison {
 	size_t count;
-	struct difference *differences;	// in the order of the new file
+	struct difference *differences; // in the order of the new file
 	size_t verdicts[VERDICTS];
 	// rounds of each side that every case would need for a verdict
 	size_t rounds_needed;

@@ -253,8 +253,8 @@ static int make_report(const struct request *request,
 	if (report.out && fclose(report.out) != 0 && !report.error)
 		report.error = -ENOMEM;
 	if (report.error) {
-		fprintf(stderr, "bench: %s\n", report.why[0] ? report.why
-			: strerror(-report.error));
+		fprintf(stderr, "bench: %s\n",
+			report.why[0] ? report.why : strerror(-report.error));
 	} else if ((report.error = write_file(output, bytes, size)) != 0) {
 		fprintf(stderr, "bench: %s: %s\n", output,
 			strerror(-report.error));
@@ -284,7 +284,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_END:
 		if (r->count < 1 || r->count > MAX_RESULTS)
-			argp_error(state, "want one to %d result files, as "
+			argp_error(state,
+				   "want one to %d result files, as "
 				   "`bench run --json FILE` writes them",
 				   MAX_RESULTS);
 		return 0;

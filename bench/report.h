@@ -1,7 +1,8 @@
 // report.h - how the HTML page is put together
 //
 //   report.c   the command, the file, the order of the page
-//   page.c     the words and tables
+//   page.c     the words: first paragraph, machine, method
+//   values.c   the tables, several results, what to doubt
 //   style.c    the style sheet
 //   plots.c    which cases a plot shows, and how it is laid out
 //   svg.c      gnuplot, and its SVG made fit for the page
@@ -21,9 +22,9 @@ struct report {
 	FILE *out;
 	const struct reading *readings;
 	size_t count;
-	unsigned told;		// what was explained already: bits of plots.c
-	int error;		// 0, or the first -errno: -ENOENT, no gnuplot
-	char why[256];		// ... in words
+	unsigned told; // what was explained already: bits of plots.c
+	int error;     // 0, or the first -errno: -ENOENT, no gnuplot
+	char why[256]; // ... in words
 };
 
 // --- words (page.c) ------------------------------------------------------------
@@ -31,7 +32,9 @@ struct report {
 // `text` as the content of an element or attribute: markup escaped, controls
 // and direction marks replaced, at most `limit` characters of it.
 void html_text(FILE *out, const char *text, size_t limit);
+void html_line(FILE *out, const char *text); // of a usual length
 void html_value(FILE *out, bool bandwidth, double value);
+void html_key(FILE *out, size_t which); // the dot of a result's colour
 
 // "3.20 µs" for a value, "5 µs" for a number at an axis.
 const char *fine_value(char text[VALUE_BYTES], bool bandwidth, double value);
@@ -43,17 +46,23 @@ const char *family_title(const char *family);
 const char *family_value(const char *family);
 
 extern const char *const page_style;
+const char *result_name(const char *path); // without its folder
 void page_begin(struct report *report);
+void page_machine(FILE *out, const struct reading *reading);
+void page_finding(FILE *out, const struct reading *reading);
+void page_tiles(struct report *report, const struct reading *reading);
+void page_environment(struct report *report);
+void page_method(struct report *report);
+void page_end(struct report *report);
+
+// --- tables (values.c) ---------------------------------------------------------
+
+void page_tables(struct report *report, size_t which);
+void page_troubles(struct report *report, const struct reading *reading);
 // Several results: which colour is which, and the beginning of each.
 void page_legend(struct report *report);
 void page_result_heading(struct report *report, size_t which);
-void page_tiles(struct report *report, const struct reading *reading);
-void page_tables(struct report *report, size_t which);
-void page_troubles(struct report *report, const struct reading *reading);
-void page_environment(struct report *report);
-void page_method(struct report *report);
 void page_comparison(struct report *report, size_t which);
-void page_end(struct report *report);
 
 // --- plots (plots.c) -----------------------------------------------------------
 
@@ -75,8 +84,11 @@ void each_family(struct report *report, size_t first, size_t last,
 // The page's colours, by what they mean; the style sheet gives them values for
 // light and dark. ink_colour spells them for gnuplot.
 enum ink {
-	INK_TEXT, INK_MUTED, INK_GRID, INK_PAGE,
-	INK_PLACE,				// and one more a placement
+	INK_TEXT,
+	INK_MUTED,
+	INK_GRID,
+	INK_PAGE,
+	INK_PLACE, // and one more a placement
 	INK_PLACE_SOFT = INK_PLACE + PLACEMENTS + 1,
 	INK_SERIES = INK_PLACE_SOFT + PLACEMENTS + 1,
 	INKS = INK_SERIES + MAX_RESULTS

@@ -29,8 +29,6 @@
 
 #include "report.h"
 
-extern char **environ;
-
 // ## The colours
 //
 // To gnuplot an ink is a colour nobody would choose: red 1, green 2, blue its
@@ -65,15 +63,16 @@ void drawing_begin(struct drawing *d, int width, int height)
 		if (!d->script)
 			abort();
 	}
-	fprintf(d->script, "set encoding utf8\n"
+	fprintf(d->script,
+		"set encoding utf8\n"
 		"set terminal svg size %d,%d dynamic noenhanced font ',13'\n"
-		"unset key\nunset border\nunset ytics\n", width, height);
+		"unset key\nunset border\nunset ytics\n",
+		width, height);
 }
 
 const char *drawing_label(struct drawing *d, char token[16], const char *text)
 {
-	char **more = reallocarray(d->labels, d->label_count + 1,
-				   sizeof *more);
+	char **more = reallocarray(d->labels, d->label_count + 1, sizeof *more);
 	char *copy = strdup(text);
 
 	if (more)
@@ -183,7 +182,7 @@ static int run_gnuplot(const char *commands, size_t bytes, char **svg,
 	int in = memfd_create("commands", MFD_CLOEXEC);
 	int err = memfd_create("complaints", MFD_CLOEXEC);
 	int fd[2] = { -1, -1 }, error = 0;
-	pid_t pid;
+	pid_t pid = -1;
 
 	*svg = NULL;
 	if (in == -1 || err == -1 || pipe2(fd, O_CLOEXEC) == -1)
@@ -225,10 +224,11 @@ static const char *rewrite_symbol(FILE *out, const char *at)
 	double x, y, scale;
 	int symbol, red, green, blue, end = 0;
 
-	if (sscanf(at, "<use xlink:href='#gpPt%d' transform='translate(%lf,%lf)"
-		   " scale(%lf)' color='rgb(%d,%d,%d)'/>%n", &symbol, &x, &y,
-		   &scale, &red, &green, &blue, &end) != 7 || !end ||
-	    (symbol != 5 && symbol != 6))
+	if (sscanf(at,
+		   "<use xlink:href='#gpPt%d' transform='translate(%lf,%lf)"
+		   " scale(%lf)' color='rgb(%d,%d,%d)'/>%n",
+		   &symbol, &x, &y, &scale, &red, &green, &blue, &end) != 7 ||
+	    !end || (symbol != 5 && symbol != 6))
 		return NULL;
 	fprintf(out, "<circle cx=\"%.2f\" cy=\"%.2f\" r=\"%.2f\" fill=\"", x, y,
 		symbol == 6 ? scale : scale - 0.8);
@@ -360,9 +360,10 @@ static bool rewrite(FILE *out, const char *svg, const struct drawing *d,
 		end--;
 	if (!begin || end <= begin)
 		return false;
-	fprintf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\" "
-		"xmlns=\"http://www.w3.org/2000/svg\" aria-label=\"", d->width,
-		d->height);
+	fprintf(out,
+		"<svg viewBox=\"0 0 %d %d\" role=\"img\" "
+		"xmlns=\"http://www.w3.org/2000/svg\" aria-label=\"",
+		d->width, d->height);
 	html_text(out, alt, 4000);
 	fputs("\">\n<g>\n", out);
 	bool known = rewrite_body(out, begin + strlen("</defs>"), end, d);
@@ -393,7 +394,8 @@ void drawing_end(struct drawing *d, struct report *report, const char *alt)
 	else if (error)
 		fail(report, error, why[0] ? why : strerror(-error));
 	else if (svg && !rewrite(report->out, svg, d, alt))
-		fail(report, -EIO, "this gnuplot writes an SVG that the report "
+		fail(report, -EIO,
+		     "this gnuplot writes an SVG that the report "
 		     "does not understand (5.4 is known to work)");
 	free(svg);
 	for (size_t i = 0; i < d->label_count; i++)

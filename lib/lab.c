@@ -21,8 +21,13 @@
 enum {
 	BAD_USAGE = 2,
 	SECOND = 1000000000,
-	OPT_FORMAT = 0x100, OPT_LIST, OPT_SLOW, OPT_PREDICT, OPT_TIMEOUT,
-	OPT_SWEEP, OPT_CATALOGUE,
+	OPT_FORMAT = 0x100,
+	OPT_LIST,
+	OPT_SLOW,
+	OPT_PREDICT,
+	OPT_TIMEOUT,
+	OPT_SWEEP,
+	OPT_CATALOGUE,
 };
 
 static const struct argp_option options[] = {
@@ -44,7 +49,7 @@ static const struct argp_option options[] = {
 
 struct request {
 	struct programme programme;
-	int mode;	// OPT_LIST, OPT_SWEEP, OPT_CATALOGUE, or 0: play
+	int mode; // OPT_LIST, OPT_SWEEP, OPT_CATALOGUE, or 0: play
 	bool predict;
 	bool utf8;
 };
@@ -87,15 +92,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case OPT_FORMAT:
-		programme->json = option_choice(state, "--format", arg, formats);
+		programme->json = option_choice(state, "--format", arg,
+						formats);
 		return 0;
 	case OPT_SLOW:
-		programme->pause_ns = arg ? option_duration(state, "--slow", arg,
-			INT64_C(1000000), INT64_C(60) * SECOND) : SECOND;
+		programme->pause_ns =
+			arg ? option_duration(state, "--slow", arg,
+					      INT64_C(1000000),
+					      INT64_C(60) * SECOND)
+			    : SECOND;
 		return 0;
 	case OPT_TIMEOUT:
 		programme->limit_ns = option_duration(state, "--timeout", arg,
-			INT64_C(100000000), INT64_C(86400) * SECOND);
+						      INT64_C(100000000),
+						      INT64_C(86400) * SECOND);
 		return 0;
 	case OPT_PREDICT:
 		request->predict = true;
@@ -132,8 +142,8 @@ static void print_scenes(FILE *out, const struct lab *lab, bool utf8,
 
 	for (const struct scene *s = lab->scenes; s->name; s++) {
 		plain_text(title, sizeof title, s->title, utf8);
-		fprintf(out, "%s%-*s  %s\n", indent, scene_columns(lab), s->name,
-			title);
+		fprintf(out, "%s%-*s  %s\n", indent, scene_columns(lab),
+			s->name, title);
 	}
 }
 
@@ -142,12 +152,13 @@ static void print_list_json(const struct lab *lab)
 	json_t *scenes = must_ptr(json_array());
 
 	for (const struct scene *s = lab->scenes; s->name; s++)
-		must(json_array_append_new(scenes, must_ptr(json_pack(
-			"{s:s, s:s}", "name", s->name, "title", s->title))));
-	json_t *list = must_ptr(json_pack("{s:s, s:s, s:s, s:o}", "program",
-					  lab->name, "summary", lab->summary,
-					  "chapter", lab->chapter, "scenes",
-					  scenes));
+		must(json_array_append_new(
+			scenes,
+			must_ptr(json_pack("{s:s, s:s}", "name", s->name,
+					   "title", s->title))));
+	json_t *list = must_ptr(json_pack(
+		"{s:s, s:s, s:s, s:o}", "program", lab->name, "summary",
+		lab->summary, "chapter", lab->chapter, "scenes", scenes));
 	char *text = must_ptr(json_dumps(list, JSON_INDENT(2)));
 	puts(text);
 	free(text);
@@ -164,13 +175,18 @@ static char *help_text(const struct lab *lab, bool utf8)
 	plain_text(line, sizeof line, lab->summary, utf8);
 	fprintf(out, "%s\n", line);
 	plain_text(line, sizeof line, lab->chapter, utf8);
-	fprintf(out, "(chapter %s)\vScenes, all of which are played unless some "
-		"are named:\n", line);
+	fprintf(out,
+		"(chapter %s)\vScenes, all of which are played unless some "
+		"are named:\n",
+		line);
 	print_scenes(out, lab, utf8, "  ");
-	fprintf(out, "\nExample: %s --slow %s\n"
-		"\nExit status: 0 every claim held, 1 one did not or the output "
+	fprintf(out,
+		"\nExample: %s --slow %s\n"
+		"\nExit status: 0 every claim held, 1 one did not or the "
+		"output "
 		"could not be written, 2 bad usage, 77 this host can play none "
-		"of the scenes.", lab->name, lab->scenes->name);
+		"of the scenes.",
+		lab->name, lab->scenes->name);
 	must(fclose(out));
 	return text;
 }
@@ -201,8 +217,10 @@ static int open_terminal(const struct lab *lab)
 
 	if (fd != -1)
 		return fd;
-	fprintf(stderr, "%s: --predict asks its questions at a terminal, and "
-		"there is none\n", lab->name);
+	fprintf(stderr,
+		"%s: --predict asks its questions at a terminal, and "
+		"there is none\n",
+		lab->name);
 	exit(BAD_USAGE);
 }
 
@@ -211,8 +229,10 @@ static int play(struct request *request)
 	struct programme *programme = &request->programme;
 
 	if (request->predict && programme->json) {
-		fprintf(stderr, "%s: --predict is for people, --format=json for "
-			"programs: one of them\n", programme->lab->name);
+		fprintf(stderr,
+			"%s: --predict is for people, --format=json for "
+			"programs: one of them\n",
+			programme->lab->name);
 		return BAD_USAGE;
 	}
 	if (request->predict)

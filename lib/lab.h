@@ -19,21 +19,21 @@
 #include "must.h"
 
 struct scene {
-	const char *name;	// one word, given on the command line
-	const char *title;	// what the reader will see
+	const char *name;  // one word, given on the command line
+	const char *title; // what the reader will see
 	void (*play)(void);
 };
 
 struct lab {
-	const char *name;	// "ipc/pipe"
-	const char *summary;	// one line, for --help and the catalogue
-	const char *chapter;	// "10 · Interprocess communication"
-	const struct scene *scenes;	// ends with a scene whose name is NULL
+	const char *name;           // "ipc/pipe"
+	const char *summary;        // one line, for --help and the catalogue
+	const char *chapter;        // "10 · Interprocess communication"
+	const struct scene *scenes; // ends with a scene whose name is NULL
 };
 
-// Runs the scenes named in argv, or all of them, and understands what every
-// lab understands: --help, --version, --list, --format=text|json, --slow,
-// --predict. Returns the exit status: 0 every claim held (skipped scenes are
+// Runs the scenes named in argv, or all of them, in that order, and understands
+// what every lab understands: --help, --version, --list, --format=text|json,
+// --slow, --predict, --timeout, --sweep. Returns the exit status: 0 every claim held (skipped scenes are
 // named), 1 one did not, or a scene claimed nothing, or the output could not
 // be written; 2 bad usage; 77 this host could play none of the scenes.
 int lab_main(const struct lab *lab, int argc, char **argv);
@@ -55,18 +55,22 @@ void claim(bool holds, const char *fmt, ...)
 // Any process of the scene may call it; claims made before still count.
 _Noreturn void skip(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-// fork(2) for a scene: the child speaks as `name` and dies with its parent.
+// fork(2) for a scene: the child speaks as `name` and dies with its parent (if
+// a thread calls this, with that thread).
 pid_t fork_as(const char *name);
 
 // Names the calling thread in the lines it says (threads, and the child of a
 // clone(2) that fork_as does not make).
 void speak_as(const char *name);
 
-// Waits for a child; a child that failed is a failed claim.
+// Waits for a child; a child that failed is a failed claim. One that left the
+// scene (skip) takes its parent along.
 void reap(pid_t child);
 
 // Waits until the kernel shows `pid` (a process or a thread) in `state` (R, S,
 // T, Z ... as in /proc/PID/stat): scenes wait for states, never for a while.
+// A process that sleeps because say or claim makes it wait (--slow, a slow
+// terminal) does not count as sleeping.
 void await_state(pid_t pid, char state);
 
 // A fresh name "/oslab.PID.START.n" (for shm_open, mq_open, sem_open) or path

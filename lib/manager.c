@@ -5,13 +5,12 @@
 // scene is over, whoever it started is killed and what it named is removed; so
 // the next one finds the stage as the first did.
 //
-// Sources: pidfd_open(2), poll(2), prctl(2).
+// Sources: sigtimedwait(2), waitpid(2), prctl(2).
 
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,7 +18,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,7 +83,7 @@ void stage_clear(void)
 
 struct score {
 	int asked, right;
-	bool over;	// the reader wants no more questions (end of file)
+	bool over; // the reader wants no more questions (end of file)
 };
 
 static void tell_reader(int terminal, const char *text)
@@ -166,6 +164,9 @@ static void ask_all(int terminal, struct score *score)
 // more than it was meant to last: Ctrl-Z stops us along with the scene, and
 // when we go on, the hours between look like one tick. What a scene waited for
 // its reader is taken off.
+//
+// SIGCHLD is blocked here (and free in the scene): one that comes between
+// waitpid and sigtimedwait is not lost.
 
 enum { TICK_MS = 100, ASKING_TICK_MS = 10 };
 
@@ -182,29 +183,37 @@ static int64_t counted(int64_t elapsed_ns, int64_t tick_ns)
 	return ns - off;
 }
 
-static enum end watch(const struct programme *programme, int pidfd,
-		      struct score *score)
+static sigset_t child_signal(void)
 {
-	struct pollfd end = { .fd = pidfd, .events = POLLIN };
-	int tick_ms = stage->predict ? ASKING_TICK_MS : TICK_MS;
+	sigset_t only;
+
+	sigemptyset(&only);
+	sigaddset(&only, SIGCHLD);
+	return only;
+}
+
+static enum end watch(const struct programme *programme, pid_t player,
+		      int *status, struct score *score)
+{
+	int64_t tick_ns = (stage->predict ? ASKING_TICK_MS : TICK_MS) *
+			  INT64_C(1000000);
+	const struct timespec tick = { .tv_nsec = tick_ns };
+	const sigset_t only = child_signal();
 	int64_t left_ns = programme->limit_ns;
 
-	while (left_ns > 0) {
-		int64_t before = now_ns();
-		int ready = poll(&end, 1, tick_ms);
-		if (ready == 1)
-			return ENDED;
-		if (ready == -1 && errno != EINTR)
-			die_at(__FILE__, __LINE__, "poll(pidfd)", errno);
+	while (must(waitpid(player, status, WNOHANG)) == 0) {
 		if (atomic_load(&stage->skipped) == 2 ||
 		    atomic_load(&stage->write_error))
 			return LEFT;
-		left_ns -= counted(now_ns() - before,
-				   tick_ms * INT64_C(1000000));
+		if (left_ns <= 0)
+			return TOO_LONG;
+		int64_t before = now_ns();
+		(void)sigtimedwait(&only, NULL, &tick);
+		left_ns -= counted(now_ns() - before, tick_ns);
 		if (stage->predict)
 			ask_all(programme->terminal, score);
 	}
-	return TOO_LONG;
+	return ENDED;
 }
 
 // ## Playing one scene
@@ -214,10 +223,10 @@ enum result { HELD, FAILED, SKIPPED };
 static const char *const results[] = { "held", "failed", "skipped" };
 
 struct tally {
-	int held, failed;	// claims
-	int scenes[3];		// by result
-	char names[3][SENTENCE_BYTES];	// of these scenes, "eof, broken"
-	json_t *json;		// scenes
+	int held, failed;              // claims
+	int scenes[3];                 // by result
+	char names[3][SENTENCE_BYTES]; // of these scenes, "eof, broken"
+	json_t *json;                  // scenes
 	struct score score;
 };
 
@@ -235,13 +244,15 @@ static _Noreturn void play(const struct scene *scene)
 	_exit(EXIT_SUCCESS);
 }
 
-static pid_t start(const struct programme *programme,
-		   const struct scene *scene)
+static pid_t start(const struct programme *programme, const struct scene *scene)
 {
-	pid_t manager = getpid(), player = must(fork());
+	const sigset_t only = child_signal();
 
+	must(sigprocmask(SIG_BLOCK, &only, NULL));
+	pid_t manager = getpid(), player = must(fork());
 	if (player > 0)
 		return player;
+	must(sigprocmask(SIG_UNBLOCK, &only, NULL));
 	must(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
 	if (getppid() != manager)
 		_exit(EXIT_FAILURE);
@@ -253,8 +264,9 @@ static pid_t start(const struct programme *programme,
 
 static void add_claim(json_t *claims, bool holds, const char *text)
 {
-	must(json_array_append_new(claims, must_ptr(json_pack(
-		"{s:b, s:s}", "holds", holds, "text", text))));
+	must(json_array_append_new(claims,
+				   must_ptr(json_pack("{s:b, s:s}", "holds",
+						      holds, "text", text))));
 }
 
 static json_t *claims_of_scene(void)
@@ -326,7 +338,7 @@ static void note(struct tally *tally, const struct scene *scene,
 					   results[result], "claims", claims));
 	if (result == SKIPPED)
 		must(json_object_set_new(entry, "reason",
-			must_ptr(json_string(stage->reason))));
+					 must_ptr(json_string(stage->reason))));
 	must(json_array_append_new(tally->json, entry));
 }
 
@@ -352,12 +364,9 @@ static void play_scene(const struct programme *programme,
 
 	stage_clear();
 	pid_t player = start(programme, scene);
-	int pidfd = must((int)syscall(SYS_pidfd_open, player, 0));
-	enum end end = watch(programme, pidfd, &tally->score);
+	enum end end = watch(programme, player, &status, &tally->score);
 	if (end != ENDED)
 		must(kill(player, SIGKILL));
-	must(waitpid(player, &status, 0));
-	must(close(pidfd));
 	int reaped = kill_descendants(), cleared = names_clear();
 	if (atomic_load(&stage->write_error))
 		return;
@@ -387,7 +396,8 @@ static void print_json(const struct programme *programme,
 // "7 claims held, none failed", and which scenes were not like that.
 static void print_tally(const struct tally *tally)
 {
-	char text[LINE_BYTES], failed[32] = "none", scenes[3 * SENTENCE_BYTES];
+	char scenes[3 * SENTENCE_BYTES], text[4 * SENTENCE_BYTES];
+	char failed[32] = "none";
 
 	if (tally->failed)
 		snprintf(failed, sizeof failed, "%d", tally->failed);
@@ -412,17 +422,27 @@ static void print_tally(const struct tally *tally)
 	stage_write(text, n);
 }
 
-// A reader that has left is no failure of ours: we end as the signal would have
-// ended us that the kernel sends in such a case. (PIPE is not kept ignored, if
-// it was: who ignores it would wait for a word, and there is nobody to tell.)
+// A reader that has left (`| head`) is no failure: we end as the signal would
+// have ended us that the kernel sends in such a case, also where it was ignored
+// or blocked. The last value is for whom no signal kills (PID 1).
+static int end_as_sigpipe(void)
+{
+	sigset_t only;
+
+	sigemptyset(&only);
+	sigaddset(&only, SIGPIPE);
+	must(signal(SIGPIPE, SIG_DFL));
+	must(raise(SIGPIPE));
+	must(sigprocmask(SIG_UNBLOCK, &only, NULL));
+	return 128 + SIGPIPE;
+}
+
 static int end_unheard(const struct programme *programme, int error)
 {
 	char text[256];
 
-	if (error == EPIPE) {
-		must(signal(SIGPIPE, SIG_DFL));
-		must(raise(SIGPIPE));
-	}
+	if (error == EPIPE)
+		return end_as_sigpipe();
 	int n = snprintf(text, sizeof text, "%s: cannot write the output: %s\n",
 			 programme->lab->name, strerror(error));
 	(void)!write(STDERR_FILENO, text, n);

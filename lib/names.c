@@ -41,7 +41,7 @@
 #include "objects.h"
 
 enum {
-	HIGH_FD = 500,		// out of the way of the numbers readers expect
+	HIGH_FD = 500, // out of the way of the numbers readers expect
 	TRIES = 1000,
 	// A path must fit sun_path, 108 bytes: that leaves so much for TMPDIR
 	// beside "/oslab-4294967295", "/PID.START.n" and the final '\0'.
@@ -146,8 +146,8 @@ static int read_line(struct entries *entries, const char *line)
 	return 0;
 }
 
-// Through a descriptor of its own, because streams move the offset. The list
-// is the caller's to free.
+// Through a copy of the descriptor, which the stream may close. The list is the
+// caller's to free.
 static int read_ledger(int fd, struct entries *entries)
 {
 	char line[128];
@@ -224,7 +224,8 @@ static bool is_ledger(const char *file)
 {
 	size_t length = strlen(file), suffix = sizeof ledger_suffix - 1;
 
-	return length > suffix && !strcmp(file + length - suffix, ledger_suffix);
+	return length > suffix &&
+	       !strcmp(file + length - suffix, ledger_suffix);
 }
 
 int names_sweep(void)
@@ -260,11 +261,11 @@ int names_sweep(void)
 
 static struct {
 	int fd;
-	dev_t device;		// the file that fd should be: a scene that
-	ino_t inode;		// closes all descriptors may reuse the number
-	char path[NAME_BYTES];	// of the directory
-	char family[LABEL_BYTES - 16];	// "PID.START"
-	_Atomic unsigned *count;	// shared by the family
+	dev_t device;          // the file that fd should be: a scene that
+	ino_t inode;           // closes all descriptors may reuse the number
+	char path[NAME_BYTES]; // of the directory
+	char family[LABEL_BYTES - 16]; // "PID.START"
+	_Atomic unsigned *count;       // shared by the family
 } own = { .fd = -1 };
 
 // Field 22 of /proc/self/stat, in clock ticks since boot; behind the name,
@@ -281,8 +282,10 @@ static uint64_t start_time(void)
 	fclose(stat);
 	const char *name_end = strrchr(text, ')');
 	if (name_end)
-		sscanf(name_end + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s"
-		       " %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64, &start);
+		sscanf(name_end + 1,
+		       " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s"
+		       " %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64,
+		       &start);
 	return start;
 }
 
@@ -303,8 +306,10 @@ static int create_ledger(int directory)
 	int swept = sweep_ledger(directory, file);
 	if (swept < 0)
 		return -EEXIST;
-	int fd = openat(directory, file, O_RDWR | O_CREAT | O_EXCL | O_APPEND |
-			O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd = openat(directory, file,
+			O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW |
+				O_CLOEXEC,
+			0600);
 	if (fd == -1)
 		return -errno;
 	while (flock(fd, LOCK_EX) == -1 && !error)
@@ -400,13 +405,15 @@ int names_fresh(enum name_kind kind, char name[NAME_BYTES])
 	int error = names_open();
 	if (error)
 		return error;
-	snprintf(label, sizeof label, "%s%s.%u", object_kinds[kind].prefix, own.family,
+	snprintf(label, sizeof label, "%s%s.%u", object_kinds[kind].prefix,
+		 own.family,
 		 atomic_fetch_add_explicit(own.count, 1, memory_order_relaxed));
 	error = append('+', kind, label);
 	if (error)
 		return error;
-	int n = *label == '/' ? snprintf(name, NAME_BYTES, "%s", label)
-		: snprintf(name, NAME_BYTES, "%s/%s", own.path, label);
+	int n = *label == '/'
+			? snprintf(name, NAME_BYTES, "%s", label)
+			: snprintf(name, NAME_BYTES, "%s/%s", own.path, label);
 	return n < NAME_BYTES ? 0 : -ENAMETOOLONG;
 }
 

@@ -25,15 +25,15 @@
 #include <sys/types.h>
 
 enum name_kind {
-	NAME_SHM,	// shm_open(3)
-	NAME_SEM,	// sem_open(3)
-	NAME_MQ,	// mq_open(3)
-	NAME_POSIX,	// any of these three, or several
-	NAME_PATH,	// a file, FIFO or socket
-	NAME_DIRECTORY,	// removed with everything in it
-	NAME_SYSV_MSG,	// msgget(2)
-	NAME_SYSV_SHM,	// shmget(2)
-	NAME_SYSV_SEM,	// semget(2)
+	NAME_SHM,       // shm_open(3)
+	NAME_SEM,       // sem_open(3)
+	NAME_MQ,        // mq_open(3)
+	NAME_POSIX,     // any of these three, or several
+	NAME_PATH,      // a file, FIFO or socket
+	NAME_DIRECTORY, // removed with everything in it
+	NAME_SYSV_MSG,  // msgget(2)
+	NAME_SYSV_SHM,  // shmget(2)
+	NAME_SYSV_SEM,  // semget(2)
 	NAME_KINDS
 };
 

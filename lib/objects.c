@@ -30,8 +30,8 @@ static int removed(int result)
 {
 	if (result == 0)
 		return 1;
-	return errno == ENOENT || errno == ENOSYS || errno == EIDRM
-		? 0 : -errno;
+	return errno == ENOENT || errno == ENOSYS || errno == EIDRM ? 0
+								    : -errno;
 }
 
 static int remove_shm(int directory, const char *name)
@@ -192,18 +192,18 @@ bool object_label_fits(const struct object_kind *kind, const char *label)
 {
 	if (!kind->prefix)
 		return strlen(label) == 8 &&
-			strspn(label, "0123456789abcdef") == 8 &&
-			key_of(label) != IPC_PRIVATE;
+		       strspn(label, "0123456789abcdef") == 8 &&
+		       key_of(label) != IPC_PRIVATE;
 	size_t length = strlen(kind->prefix);
-	return !strncmp(label, kind->prefix, length) &&
-		label[length] >= '0' && label[length] <= '9' &&
-		!strchr(label + length, '/');
+	return !strncmp(label, kind->prefix, length) && label[length] >= '0' &&
+	       label[length] <= '9' && !strchr(label + length, '/');
 }
 
 bool object_key_is_free(enum name_kind kind, key_t key)
 {
-	int id = kind == NAME_SYSV_MSG ? msgget(key, 0)
-	       : kind == NAME_SYSV_SHM ? shmget(key, 0, 0) : semget(key, 0, 0);
+	int id = kind == NAME_SYSV_MSG   ? msgget(key, 0)
+		 : kind == NAME_SYSV_SHM ? shmget(key, 0, 0)
+					 : semget(key, 0, 0);
 
 	return id == -1 && (errno == ENOENT || errno == ENOSYS);
 }

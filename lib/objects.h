@@ -16,8 +16,8 @@
 enum { LABEL_BYTES = 64 };
 
 struct object_kind {
-	const char *word;	// in the ledger
-	const char *prefix;	// of its labels; NULL: they are keys
+	const char *word;   // in the ledger
+	const char *prefix; // of its labels; NULL: they are keys
 
 	// Removes the object. `directory` is the ledger's. Returns how many
 	// objects that were (a name may stand for several), or -errno.

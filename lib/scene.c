@@ -13,6 +13,7 @@
 
 #include "names.h"
 #include "stage.h"
+#include "supervisor.h"
 
 // ## Children
 //
@@ -117,11 +118,14 @@ static bool is_in_state(pid_t pid, char wanted)
 	if (state == 0)
 		die_at(__FILE__, __LINE__, "await_state", ESRCH);
 	return state == wanted &&
-		(wanted != 'S' || (!speaks && !is_speaking(pid)));
+	       (wanted != 'S' || (!speaks && !is_speaking(pid)));
 }
 
 void await_state(pid_t pid, char state)
 {
+	if (!proc_is_ours())
+		skip("/proc shows another PID namespace than ours: mount it "
+		     "anew (unshare --mount-proc)");
 	while (!is_in_state(pid, state))
 		nanosleep(&(struct timespec){ .tv_nsec = 100000 }, NULL);
 }
@@ -140,7 +144,11 @@ static const char *fresh(enum name_kind kind)
 {
 	struct kept *kept = must_ptr(malloc(sizeof *kept));
 
-	must_neg(names_fresh(kind, kept->name));
+	int error = names_fresh(kind, kept->name);
+	if (error)
+		die_at(__FILE__, __LINE__,
+		       "the ledger of names in ${TMPDIR:-/tmp}/oslab-UID",
+		       -error);
 	kept->next = atomic_load(&all_kept);
 	while (!atomic_compare_exchange_weak(&all_kept, &kept->next, kept))
 		;

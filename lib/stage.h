@@ -21,9 +21,9 @@
 
 enum {
 	EXIT_SKIP = 77,
-	LINE_BYTES = 4096,	// PIPE_BUF: one write(2) stays whole in a pipe
+	LINE_BYTES = 1536, // three on the stack of a small thread or fiber
 	SENTENCE_BYTES = 1000,
-	CLAIMS = 16384,		// of one scene; more are a failure
+	CLAIMS = 16384, // of one scene; more are a failure
 	SPEAKERS = 24,
 	SPEAKER_BYTES = 32,
 	SPEAKING = 64,
@@ -45,21 +45,21 @@ struct claim_record {
 // sums when it has reaped them all, so no order between them matters.
 struct stage {
 	// Set before the first scene.
-	struct canvas canvas;	// what standard output can show
-	int out;		// standard output, where no scene loses it
-	bool quiet;		// --format=json: scenes print nothing
-	bool predict;		// --predict: claims wait for the reader
-	int64_t pause_ns;	// --slow: between two lines
+	struct canvas canvas; // what standard output can show
+	int out;              // standard output, where no scene loses it
+	bool quiet;           // --format=json: scenes print nothing
+	bool predict;         // --predict: claims wait for the reader
+	int64_t pause_ns;     // --slow: between two lines
 
 	// Of the scene that plays.
 	int64_t began_ns;
 	_Atomic int held, failed;
-	_Atomic unsigned claims;	// records begun
-	_Atomic int skipped;		// 1: somebody writes the reason, 2: done
+	_Atomic unsigned claims; // records begun
+	_Atomic int skipped;     // 1: somebody writes the reason, 2: done
 	char reason[SENTENCE_BYTES];
-	_Atomic int write_error;	// errno of output that failed
-	_Atomic int64_t next_line_ns;	// --slow: no line before this
-	_Atomic int64_t reading_ns;	// time left to the reader
+	_Atomic int write_error;      // errno of output that failed
+	_Atomic int64_t next_line_ns; // --slow: no line before this
+	_Atomic int64_t reading_ns;   // time left to the reader
 
 	// Who is inside say or claim now (thread IDs): in there a process may
 	// sleep for reasons that are not the scene's. See await_state.
@@ -105,12 +105,12 @@ const char *ending(char text[ENDING_BYTES], int status);
 // the exit status; for supervise.
 struct programme {
 	const struct lab *lab;
-	const struct scene **scenes;	// in the order of playing
+	const struct scene **scenes; // in the order of playing
 	size_t count;
 	bool json;
-	int64_t pause_ns;	// --slow, or 0
-	int64_t limit_ns;	// a scene takes no longer
-	int terminal;		// --predict: where to ask, or -1
+	int64_t pause_ns; // --slow, or 0
+	int64_t limit_ns; // a scene takes no longer
+	int terminal;     // --predict: where to ask, or -1
 };
 int manage(void *programme);
 

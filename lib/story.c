@@ -64,7 +64,7 @@ static bool is_control(uint32_t c)
 void plain_text(char *out, size_t out_bytes, const char *text, bool utf8)
 {
 	static const char cut[] = "...";
-	size_t used = 0, fits = 0;	// up to `fits`, "..." has room behind
+	size_t used = 0, fits = 0; // up to `fits`, "..." has room behind
 
 	for (size_t n; *text; text += n) {
 		uint32_t c = utf8_next(text, &n);
@@ -177,8 +177,8 @@ static void wait_for_reader(void)
 					     turn + stage->pause_ns));
 	atomic_fetch_add(&stage->reading_ns, turn - now);
 	struct timespec until = { turn / 1000000000, turn % 1000000000 };
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL)
-	       == EINTR)
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) ==
+	       EINTR)
 		;
 }
 
@@ -216,16 +216,16 @@ static void add_coloured(struct line *line, const char *colour,
 // then one name has two colours.
 static const char *speaker_colour(void)
 {
-	static const char *const colours[] = { "36", "33", "35", "34", "32",
-					       "31" };
+	static const char *const colours[] = { "36", "33", "35",
+					       "34", "32", "31" };
 
 	if (!strcmp(speaker, "main"))
 		return "";
 	for (int i = 0; i < SPEAKERS; i++) {
 		int state = 0;
 		if (atomic_compare_exchange_strong_explicit(
-				&stage->speaker_state[i], &state, 1,
-				memory_order_acquire, memory_order_acquire)) {
+			    &stage->speaker_state[i], &state, 1,
+			    memory_order_acquire, memory_order_acquire)) {
 			memcpy(stage->speakers[i], speaker, sizeof speaker);
 			atomic_store_explicit(&stage->speaker_state[i], 2,
 					      memory_order_release);
@@ -237,21 +237,33 @@ static const char *speaker_colour(void)
 	return "";
 }
 
-static void format_plain(char text[LINE_BYTES], const char *fmt, va_list ap)
-{
-	char raw[LINE_BYTES];
+// What printf makes of it, before it is made safe to print.
+struct raw {
+	char text[LINE_BYTES];
+};
 
-	if (vsnprintf(raw, sizeof raw, fmt, ap) < 0)
-		*raw = '\0';
-	// 200 bytes are for time, speaker and colours
-	plain_text(text, LINE_BYTES - 200, raw, stage->canvas.utf8);
+static struct raw format(const char *fmt, va_list ap)
+{
+	struct raw raw;
+
+	if (vsnprintf(raw.text, sizeof raw.text, fmt, ap) < 0)
+		*raw.text = '\0';
+	return raw;
+}
+
+// As long as a line can be, but for time, speaker and colours.
+enum { TEXT_BYTES = LINE_BYTES - 200 };
+
+static void printable(char text[TEXT_BYTES], const struct raw *raw)
+{
+	plain_text(text, TEXT_BYTES, raw->text, stage->canvas.utf8);
 }
 
 void say(const char *fmt, ...)
 {
 	enum { SPEAKER_COLUMNS = 8 };
 	int64_t said_ns = now_ns() - stage->began_ns;
-	char text[LINE_BYTES];
+	char text[TEXT_BYTES];
 	struct line line = { .used = 0 };
 	va_list ap;
 
@@ -259,8 +271,9 @@ void say(const char *fmt, ...)
 		return;
 	int place = come_in();
 	va_start(ap, fmt);
-	format_plain(text, fmt, ap);
+	struct raw raw = format(fmt, ap);
 	va_end(ap);
+	printable(text, &raw);
 	add(&line, "%8.2f ms  ", said_ns / 1e6);
 	add_coloured(&line, speaker_colour(), speaker);
 	int pad = SPEAKER_COLUMNS - text_columns(speaker);
@@ -322,38 +335,43 @@ static struct claim_record *record(bool holds, const char *text)
 
 void claim(bool holds, const char *fmt, ...)
 {
-	char text[LINE_BYTES];
+	char text[TEXT_BYTES];
 	va_list ap;
 
 	int place = come_in();
 	va_start(ap, fmt);
-	format_plain(text, fmt, ap);
+	struct raw raw = format(fmt, ap);
 	va_end(ap);
+	printable(text, &raw);
 	atomic_fetch_add(holds ? &stage->held : &stage->failed, 1);
-	struct claim_record *r = record(holds, text);
+	struct claim_record *r = record(holds, raw.text);
 	while (stage->predict && r &&
 	       atomic_load_explicit(&r->state, memory_order_acquire) !=
-	       CLAIM_ASKED)
+		       CLAIM_ASKED)
 		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
 	stage_mark(holds ? '+' : '!', text);
 	go_out(place);
 }
 
-// Whoever is first gives the reason. Then this process ends; the manager, when
-// it sees that, ends the others.
+// Whoever is first gives the reason; a second one waits until it is written, or
+// the manager might miss it. Then the process ends, and the manager, when it
+// sees that, ends the others.
 void skip(const char *fmt, ...)
 {
-	char text[LINE_BYTES];
+	char text[TEXT_BYTES];
 	int nobody = 0;
 	va_list ap;
 
 	va_start(ap, fmt);
-	format_plain(text, fmt, ap);
+	struct raw raw = format(fmt, ap);
 	va_end(ap);
+	printable(text, &raw);
 	if (atomic_compare_exchange_strong(&stage->skipped, &nobody, 1)) {
-		plain_text(stage->reason, sizeof stage->reason, text, true);
+		plain_text(stage->reason, sizeof stage->reason, raw.text, true);
 		stage_mark('-', text);
 		atomic_store(&stage->skipped, 2);
 	}
+	while (atomic_load(&stage->skipped) != 2)
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 	_exit(EXIT_SKIP);
 }

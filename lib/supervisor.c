@@ -14,10 +14,8 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,21 +112,24 @@ static bool kill_by_scan(int *killed, int *refused)
 	return true;
 }
 
-// A /proc that belongs to another PID namespace (`unshare --pid --fork` without
-// --mount-proc) shows numbers that mean other processes here: believing it, we
-// would kill strangers.
-static bool proc_is_ours(void)
+// Believing a /proc that is not ours, we would kill strangers.
+bool proc_is_ours(void)
 {
 	char text[32] = "";
 
 	return readlink("/proc/self", text, sizeof text - 1) > 0 &&
-		strtol(text, NULL, 10) == getpid();
+	       strtol(text, NULL, 10) == getpid();
+}
+
+static void nap(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = 100000 }, NULL);
 }
 
 static bool any_child(void)
 {
-	return waitid(P_ALL, 0, &(siginfo_t){ 0 }, WEXITED | WNOHANG | WNOWAIT)
-		== 0;
+	return waitid(P_ALL, 0, &(siginfo_t){ 0 },
+		      WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
 // Kills the children, waits for one to die, reaps all that have: their own
@@ -154,7 +155,7 @@ int kill_descendants(void)
 		else if (refused > 0)
 			return -EPERM;
 		else
-			nanosleep(&(struct timespec){ .tv_nsec = 100000 }, NULL);
+			nap();
 	}
 }
 
@@ -221,7 +222,7 @@ static _Noreturn void begin_body(pid_t guard, struct shared *shared,
 		_exit(EXIT_FAILURE);
 	must(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
 	while (!atomic_load(&shared->guard_ready))
-		sched_yield();
+		nap();
 	must(sigprocmask(SIG_SETMASK, mask, NULL));
 	exit(body(argument));
 }
@@ -248,7 +249,7 @@ static _Noreturn void guard(pid_t front, const sigset_t *signals,
 	must(prctl(PR_SET_PDEATHSIG, SIGCHLD, 0, 0, 0));
 	must(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
 	while (!atomic_load(&shared->front_ready) && getppid() == front)
-		sched_yield();
+		nap();
 
 	pid_t self = getpid(), worker = must(fork());
 	if (worker == 0)

@@ -24,6 +24,8 @@
 #ifndef SUPERVISOR_H
 #define SUPERVISOR_H
 
+#include <stdbool.h>
+
 // Sweeps and opens the ledger (names.h), runs body(argument) in a process of
 // its own and returns its exit status once all descendants are gone and the
 // ledger is closed. The body ends with exit(3), so that its output is flushed.
@@ -46,5 +48,10 @@ int supervise(int (*body)(void *argument), void *argument);
 // forks and dies faster than we look may get away (a PID namespace or a cgroup
 // holds those).
 int kill_descendants(void);
+
+// Whether the process IDs in /proc are those that we use. A /proc that belongs
+// to another PID namespace (`unshare --pid --fork` without --mount-proc) shows
+// numbers that mean other processes here.
+bool proc_is_ours(void);
 
 #endif

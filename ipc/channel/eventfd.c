@@ -16,8 +16,8 @@
 // End: an eventfd cannot be closed for writing, for its descriptors are all
 // alike, and a reader is never told that the others have been closed. So finish
 // adds END, 2^63, which no sender reaches by ones; read brings it with whatever
-// was still there. For the same reason a peer that dies is not noticed: the wait
-// is for ever; nor is a receiver that has closed.
+// was still there. For the same reason a peer that dies is not noticed: the
+// wait is for ever; nor is a receiver that has closed.
 //
 // The sender would sleep at 2^64 - 2, that is never. Price: one system call a
 // side and no copy worth the name. Sources: eventfd(2).
@@ -34,7 +34,7 @@
 static const uint64_t END = UINT64_C(1) << 63;
 
 struct received {
-	uint64_t pending;	// events read and not yet handed out
+	uint64_t pending; // events read and not yet handed out
 	bool ended;
 };
 

@@ -7,16 +7,16 @@
 // lock that another holds sleeps until it is free. fcntl(F_OFD_SETLKW) locks
 // single bytes of a file, which need not exist; they are only numbers.
 //
-// **The turn goes round over three locks.** A file carries one direction and one
-// message. The turns t = 0, 1, 2 ... are alternately the sender's (write) and
-// the receiver's (read); lock n stands for n mod 3. At turn t
+// **The turn goes round over three locks.** A file carries one direction and
+// one message. The turns t = 0, 1, 2 ... are alternately the sender's (write)
+// and the receiver's (read); lock n stands for n mod 3. At turn t
 //
 //     who acts holds  t and t - 1        who waits holds  t + 1
 //                     and will let go t                   and asks for t
 //
 //     turn   lock 0      lock 1      lock 2
 //       0    S lets go   R           S            S writes
-//       1    R           R lets go   S            R has read
+//       1    R           R lets go   S            R reads
 //       2    R           S           S lets go    S writes
 //       3    R lets go   S           R            ... and so on
 //
@@ -26,19 +26,19 @@
 // it does not matter how slow the other is to take t: nobody can overtake it,
 // and no turn is lost. When it has taken t, it holds t + 1 and (t + 1) - 1, and
 // the old actor holds t - 1, which is (t + 1) + 1: the same picture, a turn
-// later. Two locks would not do: with t free and nothing held by the waiter,
-// the actor could come round and take its own turn again.
+// later. Two locks would not do: who acts would hold both, and the other none
+// that it has to wait for.
 //
 // Locks of which kind: the usual fcntl locks belong to a process, which fork(2)
 // does not inherit and any close of the file drops. Open file description locks
 // belong to what open(2) made. We open each file twice, once for each side, and
 // the locks follow the descriptors through the fork.
 //
-// End: a description that is closed loses its locks. The receiver gets its turn,
-// finds no new message, and knows; the kernel closes for a process that dies,
-// too. A sender whose turn it is asks whether the receiver still holds t + 1,
-// as it must: if not, EPIPE. That the message is written before its header
-// keeps a sender that dies while writing from leaving half of one.
+// End: a description that is closed loses its locks. The receiver gets its
+// turn, finds no new message, and knows; the kernel closes for a process that
+// dies, too. A sender whose turn it is asks whether the receiver still holds
+// t + 1, as it must: if not, EPIPE. The message is written before its header,
+// so a sender that dies while writing does not leave half of one.
 //
 // Price: a system call to wait, one to let go, one or two to copy and for the
 // sender one to ask. Sources: fcntl(2), "Open file description locks";
@@ -61,12 +61,12 @@ enum { LOCKS = 3, PAGE = 4096, LARGEST_FILE_MESSAGE = 1 << 30 };
 // Lies before the end of a page; the message before it, so that one pwritev
 // writes first the message and then the header.
 struct header {
-	uint64_t turn;		// the receiver's turn in which to read it
+	uint64_t turn; // the receiver's turn in which to read it
 	uint64_t length;
 };
 
 struct turns {
-	uint64_t out, in;	// the next one of ours, in each direction
+	uint64_t out, in; // the next one of ours, in each direction
 	off_t header_at;
 };
 
@@ -76,8 +76,10 @@ static int lock_call(int fd, int command, short type, uint64_t turn,
 		     struct flock *result)
 {
 	struct flock lock = {
-		.l_type = type, .l_whence = SEEK_SET,
-		.l_start = turn % LOCKS, .l_len = 1,
+		.l_type = type,
+		.l_whence = SEEK_SET,
+		.l_start = turn % LOCKS,
+		.l_len = 1,
 	};
 	while (fcntl(fd, command, &lock) == -1)
 		if (errno != EINTR)
@@ -136,8 +138,9 @@ static int probe(size_t *limit_bytes, char *why, size_t why_bytes)
 	int sender, receiver;
 	int error = open_file(&sender, &receiver);
 	if (error) {
-		snprintf(why, why_bytes, "no file with locks of its open file "
-			 "description in the temporary folder: %s",
+		snprintf(why, why_bytes,
+			 "no file with locks can be made in "
+			 "the temporary folder ($TMPDIR): %s",
 			 strerror(-error));
 		return error;
 	}

@@ -23,7 +23,7 @@ enum {
 };
 
 struct lanes {
-	void *in, *out;		// this side's, once it has been taken
+	void *in, *out; // this side's, once it has been taken
 	char *pages;
 	size_t lane_bytes;
 };

@@ -10,7 +10,8 @@
 //     left ◀────────── [ to_left:  10 messages of up to N bytes ] ◀── right
 //
 // A queue has its size from birth, mq_maxmsg messages of mq_msgsize bytes, and
-// its user is charged for all of that at once, not as it fills. Three limits: /proc/sys/fs/mqueue/msgsize_max (8,192) and msg_max (10), which only
+// its user is charged for all of that at once, not as it fills. Three limits:
+// /proc/sys/fs/mqueue/msgsize_max (8,192) and msg_max (10), which only
 // CAP_SYS_RESOURCE may pass, and RLIMIT_MSGQUEUE (819,200 bytes for all queues
 // of a user together; EMFILE). We take 10 messages, or as many fewer as the
 // last limit makes us. A sender sleeps while the queue is full, a receiver
@@ -133,8 +134,8 @@ static int explain(int error, char *why, size_t why_bytes)
 	return error;
 }
 
-// What this user can really have now: msgsize_max, or less where RLIMIT_MSGQUEUE
-// leaves no room for two queues of it, found by halving.
+// What this user can really have now: msgsize_max, or less where
+// RLIMIT_MSGQUEUE leaves no room for two queues of it, found by halving.
 static int probe(size_t *limit_bytes, char *why, size_t why_bytes)
 {
 	int ends[2][2], error;

@@ -21,11 +21,11 @@
 // its own (on a pair of lines, since the prefetchers of Intel and AMD like to
 // fetch the neighbour too). Beside it lies what only its owner uses.
 //
-// **Cached indices.** Reading the other's index still costs a line, some tens of
-// nanoseconds, because its owner has just written it. So each side keeps the
-// last value it saw and looks again only when that is used up: the producer
-// when the ring seems full, the consumer when it seems empty. A consumer that
-// fell behind takes a whole batch of messages for one look.
+// **Cached indices.** Reading the other's index still costs a line, tens to
+// hundreds of nanoseconds, because its owner has just written it. So each side
+// keeps the last value it saw and looks again only when that is used up: the
+// producer when the ring seems full, the consumer when it seems empty. A
+// consumer that fell behind takes a whole batch of messages for one look.
 //
 // When each waits: at full or empty, by looking again and again; after a short
 // spin it lets others run (backoff_wait). End: bit 0 of tail, set by finish;
@@ -52,10 +52,10 @@ static const uint64_t SKIP = UINT64_MAX, CLOSED = 1;
 
 struct ring {
 	alignas(2 * CACHE_LINE) _Atomic uint64_t tail;
-	uint64_t head_seen;	// the producer's
+	uint64_t head_seen; // the producer's
 	alignas(2 * CACHE_LINE) _Atomic uint64_t head;
-	uint64_t tail_seen;	// the consumer's
-	alignas(2 * CACHE_LINE) uint64_t mask;	// never changes
+	uint64_t tail_seen;                    // the consumer's
+	alignas(2 * CACHE_LINE) uint64_t mask; // never changes
 	alignas(CACHE_LINE) char bytes[];
 };
 

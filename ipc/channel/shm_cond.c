@@ -10,26 +10,30 @@
 //     copy in, full                           copy out, empty
 //     unlock, signal                          unlock, signal
 //
-// wait gives the mutex back and sleeps in one step, and has the mutex again when
-// it returns: no signal falls between. It stands in a `while`, because being
-// woken is no promise: it may come from nowhere (POSIX allows it), and the
-// condition must hold when the mutex is ours again. A signal that nobody waits
-// for is forgotten; the truth is in `length`, not in the signal. One condition
-// variable serves both: never do both sides wait on the same box. We signal
-// after unlocking; inside, the woken side would run into the locked mutex.
+// wait gives the mutex back and sleeps in one step, and has the mutex again
+// when it returns: no signal falls between. It stands in a `while`, because
+// being woken is no promise: it may come from nowhere (POSIX allows it), and
+// the condition must hold when the mutex is ours again. A signal that nobody
+// waits for is forgotten; the truth is in `length`, not in the signal. One
+// condition variable serves both: never do both sides wait on the same box. We
+// signal after unlocking; inside, the woken side would run into the locked
+// mutex.
 //
 // Both objects are PTHREAD_PROCESS_SHARED, and the mutex is robust: the thread
 // that holds it is on a list that the kernel walks when the thread dies, and
-// the next to lock gets EOWNERDEAD. What a monitor guards may then be half done:
-// we say -EPIPE and do not repair (without pthread_mutex_consistent all later
-// locks fail too). It covers only a death inside the monitor. A peer that dies
-// elsewhere is never missed: the wait is for ever.
+// the next to lock gets EOWNERDEAD. What a monitor guards may then be half
+// done: we say -EPIPE and do not repair (without pthread_mutex_consistent all
+// later locks fail too). It covers only a death inside the monitor. A peer that
+// dies elsewhere is never missed: the wait is for ever. Nor is a condition
+// variable robust: one killed inside wait stays in its books, and with glibc
+// 2.36 a later signal may wait for it, for ever.
 //
 // Price: two copies; lock and unlock stay in user space while they do not
 // collide, so it is the two system calls of a sleep and a wake-up, as with the
-// futex below, and some more bookkeeping. Sources: pthread_mutexattr_setrobust
-// (3), POSIX.1-2017 pthread_cond_wait; Hoare, "Monitors", CACM 17 (1974);
-// Lampson & Redell, "Processes and Monitors in Mesa", CACM 23 (1980): `while`.
+// futex below it, and some more bookkeeping. Sources:
+// pthread_mutexattr_setrobust(3), POSIX.1-2017 pthread_cond_wait; Hoare,
+// "Monitors", CACM 17 (1974); Lampson & Redell, "Experience with Processes and
+// Monitors in Mesa", CACM 23 (1980): `while`.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -41,7 +45,7 @@
 struct box {
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
-	uint32_t length;	// 0: empty. This and all below under the mutex
+	uint32_t length; // 0: empty. This and all below under the mutex
 	bool ended, gone;
 	char bytes[];
 };
@@ -53,30 +57,43 @@ static int init_box(struct box *box, const pthread_mutexattr_t *mutex,
 	return error ? error : pthread_cond_init(&box->changed, cond);
 }
 
-static int open_boxes(struct channel *c)
+static int set_attributes(pthread_mutexattr_t *mutex, pthread_condattr_t *cond)
+{
+	int error = pthread_mutexattr_setpshared(mutex, PTHREAD_PROCESS_SHARED);
+	if (!error)
+		error = pthread_mutexattr_setrobust(mutex,
+						    PTHREAD_MUTEX_ROBUST);
+	if (!error)
+		error = pthread_condattr_setpshared(cond,
+						    PTHREAD_PROCESS_SHARED);
+	return error;
+}
+
+static int init_boxes(struct channel *c)
 {
 	pthread_mutexattr_t mutex;
 	pthread_condattr_t cond;
 
+	int error = pthread_mutexattr_init(&mutex);
+	if (error)
+		return error;
+	error = pthread_condattr_init(&cond);
+	if (!error) {
+		error = set_attributes(&mutex, &cond);
+		for (int side = 0; side < 2 && !error; side++)
+			error = init_box(lanes_of(c, side), &mutex, &cond);
+		pthread_condattr_destroy(&cond);
+	}
+	pthread_mutexattr_destroy(&mutex);
+	return error;
+}
+
+static int open_boxes(struct channel *c)
+{
 	int error = lanes_open(c, sizeof(struct box) + c->largest_bytes);
 	if (error)
 		return error;
-	if ((error = pthread_mutexattr_init(&mutex)))
-		goto no_mutex;
-	if ((error = pthread_condattr_init(&cond)))
-		goto no_cond;
-	(void)((error = pthread_mutexattr_setpshared(&mutex,
-						PTHREAD_PROCESS_SHARED)) ||
-	       (error = pthread_mutexattr_setrobust(&mutex,
-						PTHREAD_MUTEX_ROBUST)) ||
-	       (error = pthread_condattr_setpshared(&cond,
-						PTHREAD_PROCESS_SHARED)) ||
-	       (error = init_box(lanes_of(c, CHANNEL_LEFT), &mutex, &cond)) ||
-	       (error = init_box(lanes_of(c, CHANNEL_RIGHT), &mutex, &cond)));
-	pthread_condattr_destroy(&cond);
-no_cond:
-	pthread_mutexattr_destroy(&mutex);
-no_mutex:
+	error = init_boxes(c);
 	if (error)
 		lanes_close(c);
 	return -error;

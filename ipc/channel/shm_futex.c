@@ -18,10 +18,10 @@
 //     change EMPTY to FULL   ◀─ EMPTY ◀─ FULL     change FULL to EMPTY
 //
 // The second idea saves the system call when nobody sleeps. Who is about to
-// sleep first sets the bit SLEEPER in the same word; who changes the word clears
-// the bit in the same atomic step, and calls FUTEX_WAKE only if it was set. One
-// bit is enough: the sender sleeps only on a full box and the receiver only on
-// an empty one, never both.
+// sleep first sets the bit SLEEPER in the same word; who changes the word
+// clears the bit in the same atomic step, and calls FUTEX_WAKE only if it was
+// set. One bit is enough: the sender sleeps only on a full box and the receiver
+// only on an empty one, never both.
 //
 // End: ENDED and GONE are bits of the same word, so setting them wakes like any
 // change. A peer that dies changes nothing: then the wait is for ever. (The
@@ -29,7 +29,7 @@
 //
 // Price: two copies; no system call while both are busy; a WAKE and a WAIT, and
 // two context switches, when one waits. Sources: futex(2), futex(7); Drepper,
-// "Futexes Are Tricky" (2011), section 6 (three states, as in our bits).
+// "Futexes Are Tricky" (2011): a mutex with three states, as our bits.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -40,7 +40,7 @@
 
 struct box {
 	_Atomic uint32_t word;
-	uint32_t length;	// whoever owns the box owns this too
+	uint32_t length; // whoever owns the box owns this too
 	char bytes[];
 };
 
@@ -130,7 +130,7 @@ static void close_boxes(struct channel *c)
 
 const struct mechanism mechanism_shm_futex = {
 	.name = "shm-futex",
-	.title = "shared memory and a futex: the kernel only when one must sleep",
+	.title = "shared memory and a futex: the kernel only to sleep",
 	.kind = CHANNEL_MESSAGE,
 	.probe = lanes_probe,
 	.open = open_boxes,

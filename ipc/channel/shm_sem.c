@@ -23,8 +23,8 @@
 // End: a V(full) without a message. The receiver sets length back to 0 when it
 // takes a message, so it finds 0 and knows; it gives that V back, for the next
 // receive shall see the end as well. In the same way a receiver that closes
-// does V(empty) with `gone` set. A peer that dies posts nothing: semaphores have
-// no owner, and nobody could know. Then the wait is for ever.
+// does V(empty) with `gone` set. A peer that dies posts nothing: semaphores
+// have no owner, and nobody could know. Then the wait is for ever.
 //
 // Price: two copies; two system calls a message when the other side sleeps,
 // none otherwise. Sources: sem_overview(7), sem_init(3); Dijkstra, "Cooperating
@@ -40,8 +40,8 @@
 struct box {
 	sem_t empty, full;
 	uint32_t length;
-	_Atomic uint32_t gone;	// relaxed: V(empty) follows it, P(empty) comes
-				// before the look at it
+	_Atomic uint32_t gone; // relaxed: V(empty) follows it, P(empty) comes
+			       // before the look at it
 	char bytes[];
 };
 

@@ -12,11 +12,11 @@
 //              └────────────────────────────────────┘└───────────────┘
 //
 // Nobody sleeps and nobody wakes: who waits reads the word again and again
-// (busy waiting, 바쁜 대기). While nothing happens the word is in the waiter's
-// own cache and costs the other CPU nothing. The store that changes it takes
-// the line away (that is the price: one line moved from cache to cache, tens
-// of nanoseconds), and because the first bytes of the message lie in the same
-// line, a short message arrives with its flag.
+// (busy waiting, 바쁜 대기). While nothing happens the word is in the waiter's own
+// cache and costs the other CPU nothing. The store that changes it takes the
+// line away (that is the price: one line moved from cache to cache, tens to
+// hundreds of nanoseconds), and because the first bytes of the message lie in
+// the same line, a short message arrives with its flag.
 //
 // On one CPU the waiter burns the very time the other needs, so after a short
 // spin it yields (backoff_wait): every hand-over becomes a context switch.
@@ -25,7 +25,7 @@
 // dies says neither: then the wait is for ever.
 //
 // Price: no system call between two CPUs, two copies, one line a direction.
-// Sources: Hennessy & Patterson, Computer Architecture, 5.4 (coherence);
+// Sources: Hennessy & Patterson, Computer Architecture, chapter 5;
 // C17 7.17.3 (memory order).
 
 #define _GNU_SOURCE
@@ -36,8 +36,8 @@
 
 struct box {
 	_Atomic uint32_t length;
-	_Atomic uint32_t ended;	// the sender sends no more
-	_Atomic uint32_t gone;	// the receiver has closed
+	_Atomic uint32_t ended; // the sender sends no more
+	_Atomic uint32_t gone;  // the receiver has closed
 	char bytes[];
 };
 

@@ -38,7 +38,9 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -46,11 +48,11 @@
 #include "lane.h"
 
 struct side {
-	_Atomic uint32_t ended;	// stored with release before the knock, read
+	_Atomic uint32_t ended; // stored with release before the knock, read
 				// with acquire before the wait
-	_Atomic uint32_t gone;	// relaxed: publishes nothing
-	sigset_t mask_before;	// the process's before open
-	siginfo_t message;	// the sender's: what it sends, ready but for
+	_Atomic uint32_t gone;  // relaxed: publishes nothing
+	sigset_t mask_before;   // the process's before open
+	siginfo_t message;      // the sender's: what it sends, ready but for
 				// length and bytes
 };
 
@@ -64,7 +66,14 @@ static sigset_t our_signal(void)
 
 static int probe(size_t *limit_bytes, char *why, size_t why_bytes)
 {
-	(void)why, (void)why_bytes;
+	struct rlimit queue;
+
+	if (getrlimit(RLIMIT_SIGPENDING, &queue) == 0 && queue.rlim_cur == 0) {
+		snprintf(why, why_bytes,
+			 "no signal may be queued: the limit "
+			 "RLIMIT_SIGPENDING is 0 (ulimit -i)");
+		return -EAGAIN;
+	}
 	*limit_bytes = sizeof(union sigval);
 	return 0;
 }

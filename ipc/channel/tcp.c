@@ -5,9 +5,9 @@
 // segments with sequence numbers and kept by the sender until they are
 // acknowledged; the receiver announces a window, how much more it can take.
 //
-//     left ── write ▶ [ send buffer ] ─ segment ▶ lo ▶ [ receive buffer ] ▶ read
-//                          ▲                                 │
-//                          └──────── ACK, window ◀── lo ◀────┘
+//     left ─ write ▶ [ send buffer ] ─ segment ▶ lo ▶ [ receive buffer ] ▶ read
+//                         ▲                                 │
+//                         └──────── ACK, window ◀── lo ◀────┘
 //
 // The loopback interface lo hands each packet from the sending half of the
 // stack to the receiving half, usually still within the sender's system call.
@@ -20,15 +20,16 @@
 // TCP_NODELAY matters: Nagle's algorithm (RFC 896) holds back a small segment
 // while an earlier one is not acknowledged, and the receiver may delay its
 // acknowledgement by 40 ms in the hope of an answer to put it on. Two small
-// sends in a row would wait for that. We send whole messages, so we turn it off.
+// sends in a row would wait for that. We send whole messages: we turn it off.
 //
 // The end: shutdown(SHUT_WR) sends FIN, and the peer's read returns 0 after the
 // last byte. A dead peer's kernel does the same for it, or sends RST if bytes
 // were unread: ECONNRESET. (A peer whose machine dies tells nothing.) Whoever
 // closes first leaves its port in TIME_WAIT for a minute.
 //
-// Price: two system calls, two copies and the stack twice a message, more for
-// the acknowledgements. Sources: tcp(7), RFC 9293, RFC 896, RFC 1122 4.2.3.2.
+// Price: two system calls, two copies, and the stack once down and once up a
+// message; the same for acknowledgements that no answer carries. Sources:
+// tcp(7), RFC 9293, RFC 896, RFC 1122 4.2.3.2.
 
 #define _GNU_SOURCE
 #include <errno.h>

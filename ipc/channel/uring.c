@@ -29,10 +29,13 @@
 //
 // So a ring belongs to a thread: each direction has its own, made when it is
 // first used, by whoever uses it; and never before the fork, since parent and
-// child would write into the same queues. Send from one thread, always the same,
-// and receive from one.
+// child would write into the same queues. Send from one thread, always the
+// same, and receive from one.
 //
-// End and death: as with a pipe, when the last write end is closed.
+// End and death: as with a pipe, when the last end is closed. But a request
+// that waits in the kernel holds its pipe open, too. When a process is killed,
+// a worker of the kernel takes its ring down a little later; until then the
+// other's writes still go into the pipe, and only then fail with EPIPE.
 //
 // Price: one system call and one copy a side, more work in each. Sources:
 // io_uring(7), io_uring_setup(2); Axboe, "Efficient IO with io_uring" (2019).
@@ -91,7 +94,7 @@ static int probe(size_t *limit_bytes, char *why, size_t why_bytes)
 	const char *reason =
 		error == -EPERM ? "it is forbidden here (a container's seccomp "
 				  "filter, or sysctl kernel.io_uring_disabled)"
-		: error == -ENOSYS ? "this kernel has none, or a filter hides it"
+		: error == -ENOSYS ? "this kernel has none, or hides it"
 		: error == -ENOMEM ? "it may not lock memory (ulimit -l)"
 				   : strerror(-error);
 	snprintf(why, why_bytes, "io_uring: %s", reason);

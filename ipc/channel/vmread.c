@@ -11,23 +11,23 @@
 //     await EMPTY ◀──── change to EMPTY ───── taken
 //
 // The sender must not touch the message before it has been taken, so send
-// returns only then: a rendezvous. Nothing is held in between, so two sides that
-// both send first wait for each other for ever. Both wait on a futex, with the
-// word of shm_futex.c.
+// returns only then: a rendezvous. Nothing is held in between, so two sides
+// that both send first wait for each other for ever. Both wait on a futex, with
+// the word of shm_futex.c.
 //
 // Who may read whom is the question a debugger asks (ptrace(2), "Ptrace access
 // mode checking"): the same user, the sender not undumpable. Yama
-// (kernel.yama.ptrace_scope = 1, as on Ubuntu) wants more: that the reader is an
-// ancestor, or that the read one has named it with PR_SET_PTRACER; so each side
-// names its peer.
+// (kernel.yama.ptrace_scope = 1, as on Ubuntu) wants more: that the reader is
+// an ancestor, or that the read one has named it with PR_SET_PTRACER; so each
+// side names its peer.
 //
 // End: the bit ENDED of the word. A sender that dies between offer and copy
 // shows as ESRCH; any other death is not noticed: the wait is for ever.
 //
 // Price: one copy, at the price of pinning pages: one system call for that, a
 // WAKE and a WAIT. It pays for large messages only. Sources:
-// process_vm_readv(2); Documentation/admin-guide/LSM/Yama.rst; Vienne, "Cross
-// Memory Attach", in the Linux 3.2 change log.
+// process_vm_readv(2); Documentation/admin-guide/LSM/Yama.rst; Yeoh, "Cross
+// Memory Attach", Linux 3.2.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -44,7 +44,7 @@
 
 struct offer {
 	_Atomic uint32_t word;
-	uint64_t address, length;	// the owner's by `word`
+	uint64_t address, length; // the owner's by `word`
 };
 
 // Copies `bytes` bytes from `from` of another process. The kernel copies up to
@@ -95,14 +95,18 @@ static int probe(size_t *limit_bytes, char *why, size_t why_bytes)
 	char from = 1, to = 0;
 	int error = read_memory(getpid(), (uintptr_t)&from, &to, 1);
 	if (error) {
-		snprintf(why, why_bytes, "process_vm_readv is refused: %s (a "
-			 "container's seccomp filter?)", strerror(-error));
+		snprintf(why, why_bytes,
+			 "process_vm_readv is refused: %s (a "
+			 "container's seccomp filter?)",
+			 strerror(-error));
 		return error;
 	}
 	int scope = yama_scope();
 	if (scope > 2 || (scope == 2 && !may_trace_anybody())) {
-		snprintf(why, why_bytes, "kernel.yama.ptrace_scope is %d: no "
-			 "process may read another", scope);
+		snprintf(why, why_bytes,
+			 "kernel.yama.ptrace_scope is %d: no "
+			 "process may read another",
+			 scope);
 		return -EPERM;
 	}
 	*limit_bytes = SIZE_MAX;
@@ -125,8 +129,9 @@ static int open_offers(struct channel *c)
 // can read. EINVAL says that there is no Yama.
 static int take_side(struct channel *c)
 {
-	if (prctl(PR_SET_PTRACER, (unsigned long)channel_peer(c), 0, 0, 0) ==
-		    -1 && errno != EINVAL)
+	int set = prctl(PR_SET_PTRACER, (unsigned long)channel_peer(c), 0, 0,
+			0);
+	if (set == -1 && errno != EINVAL)
 		return -errno;
 	return lanes_take_side(c);
 }

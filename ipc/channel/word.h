@@ -7,11 +7,11 @@
 #include <stdint.h>
 
 enum {
-	WORD_EMPTY = 1,		// the box is the sender's
-	WORD_FULL = 2,		// the box is the receiver's
-	WORD_ENDED = 4,		// the sender sends no more
-	WORD_GONE = 8,		// the receiver has closed
-	WORD_SLEEPER = 16,	// somebody sleeps, or is about to, on this word
+	WORD_EMPTY = 1,    // the box is the sender's
+	WORD_FULL = 2,     // the box is the receiver's
+	WORD_ENDED = 4,    // the sender sends no more
+	WORD_GONE = 8,     // the receiver has closed
+	WORD_SLEEPER = 16, // somebody sleeps, or is about to, on this word
 };
 
 // Waits until one of `bits` is set and returns the word. Acquire: pairs with

@@ -1,0 +1,637 @@
+// # The labs of ipc/: every scene is a test
+//
+// A lab is found in the tree and tells its scenes itself (--list), so a new one
+// is tested without a change here. What a lab claims is judged by the lab; here
+// every scene is played alone and with the others, by root and by an ordinary
+// user, and read back as a program would, from JSON. The rest is how a lab
+// behaves to its user: narrow, in ASCII, interrupted, unheard, misused.
+
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <grp.h>
+#include <jansson.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "labs.h"
+#include "random.h"
+
+enum { LABS = 64, ORDINARY = 65534 };
+
+// --- what there is to play --------------------------------------------------------
+
+static char found[LABS][64];
+
+// FOLDER/NAME.c is a program, and so is FOLDER/NAME/main.c.
+static bool is_program(char *name)
+{
+	char path[PATH_MAX];
+	size_t length = strlen(name);
+
+	if (length > 2 && !strcmp(name + length - 2, ".c")) {
+		name[length - 2] = '\0';
+		return true;
+	}
+	snprintf(path, sizeof path, "%s/ipc/%s/main.c", source_folder(), name);
+	return *name != '.' && access(path, F_OK) == 0;
+}
+
+static int find_labs(void)
+{
+	char path[PATH_MAX];
+	int n = 0;
+
+	snprintf(path, sizeof path, "%s/ipc", source_folder());
+	DIR *folder = opendir(path);
+	for (struct dirent *entry; folder && (entry = readdir(folder));)
+		if (is_program(entry->d_name) && n < LABS)
+			snprintf(found[n++], sizeof *found, "ipc/%.50s",
+				 entry->d_name);
+	if (folder)
+		closedir(folder);
+	return n;
+}
+
+static json_t *parse(const struct outcome *got, const char *lab)
+{
+	json_error_t error;
+	json_t *parsed = json_loads(got->out, 0, &error);
+
+	ck_assert_msg(parsed, "%s prints no JSON (%s):\n%s%s", lab, error.text,
+		      got->out, got->err);
+	return parsed;
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+// The scenes as --list has them, an array of {"name", "title"}.
+static json_t *scenes_of(const char *lab)
+{
+	struct outcome got = run(lab, "--list", "--format=json", NULL);
+
+	ck_assert_int_eq(got.exit, 0);
+	json_t *list = parse(&got, lab);
+	json_t *scenes = json_incref(json_object_get(list, "scenes"));
+	ck_assert_str_eq(text_of(list, "program"), lab);
+	ck_assert_msg(json_array_size(scenes) > 0, "%s has no scenes", lab);
+	json_decref(list);
+	outcome_free(&got);
+	return scenes;
+}
+
+// --- starting a lab otherwise than run() does ---------------------------------------
+
+struct start {
+	const char *lab, *arguments[3]; // ends with NULL
+	bool ordinary;                  // as a user without privileges
+	bool own_group; // so that Ctrl-C can be sent to the group
+	int out, err;   // -1: thrown away
+};
+
+static void become_ordinary(void)
+{
+	if (setgroups(0, NULL) == -1 ||
+	    setresgid(ORDINARY, ORDINARY, ORDINARY) == -1 ||
+	    setresuid(ORDINARY, ORDINARY, ORDINARY) == -1)
+		_exit(125);
+}
+
+// The program is opened before the user changes, since the tree may lie where an
+// ordinary user cannot go; PR_SET_PDEATHSIG comes after, since a change of user
+// clears it (prctl(2)).
+static pid_t start(const struct start *how)
+{
+	char path[PATH_MAX];
+	char *argv[4] = { path, (char *)how->arguments[0],
+			  (char *)how->arguments[1], NULL };
+	pid_t test = getpid();
+
+	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	snprintf(path, sizeof path, "%s/%s", build_folder(), how->lab);
+	pid_t pid = fork_fresh();
+	if (pid > 0)
+		return pid;
+	int program = open(path, O_RDONLY | O_CLOEXEC);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (how->ordinary)
+		become_ordinary();
+	if (program == -1 || null == -1 ||
+	    prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || getppid() != test ||
+	    (how->own_group && setpgid(0, 0) == -1) ||
+	    dup2(null, STDIN_FILENO) == -1 ||
+	    dup2(how->out == -1 ? null : how->out, STDOUT_FILENO) == -1 ||
+	    dup2(how->err == -1 ? null : how->err, STDERR_FILENO) == -1)
+		_exit(126);
+	fexecve(program, argv, environ);
+	_exit(127);
+}
+
+static int memory_file(void)
+{
+	int fd = memfd_create("output", MFD_CLOEXEC);
+
+	ck_assert(fd != -1 && fcntl(fd, F_SETFL, O_APPEND) != -1);
+	return fd;
+}
+
+static char *contents_of(int fd)
+{
+	off_t bytes = lseek(fd, 0, SEEK_END);
+	char *text = calloc(1, bytes + 1);
+
+	ck_assert_ptr_nonnull(text);
+	ck_assert_int_eq(pread(fd, text, bytes, 0), bytes);
+	close(fd);
+	return text;
+}
+
+static void reap_orphans(void)
+{
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+}
+
+// Plays and waits. `how->out` -1 is kept in the outcome.
+static struct outcome play_as(struct start how)
+{
+	bool keep = how.out == -1;
+	int status;
+
+	if (keep)
+		how.out = memory_file();
+	how.err = memory_file();
+	pid_t pid = start(&how);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	pid_t left = living_child(NULL, 0);
+	ck_assert_msg(!left, "%s left process %d behind", how.lab, left);
+	reap_orphans();
+	return (struct outcome){
+		.exit = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+		.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+		.out = keep ? contents_of(how.out) : strdup(""),
+		.err = contents_of(how.err),
+	};
+}
+
+START_TEST(ipc_has_labs)
+{
+	ck_assert_str_ne(found[0], "");
+}
+END_TEST
+
+// --- every scene ------------------------------------------------------------------
+
+// What is wrong with a scene as it is reported; a skip is noted.
+static void check_scene(FILE *wrong, const char *lab, const json_t *scene)
+{
+	const char *name = text_of(scene, "name");
+	const char *result = text_of(scene, "result");
+	json_t *claims = json_object_get(scene, "claims"), *claim;
+	char test[128];
+	size_t i;
+
+	snprintf(test, sizeof test, "%s %s", lab, name);
+	if (!strcmp(result, "skipped"))
+		test_skipped(test, "%s", text_of(scene, "reason"));
+	else if (strcmp(result, "held") != 0 || json_array_size(claims) == 0)
+		fprintf(wrong, "\n  %s %s: result '%s', %zu claims", lab, name,
+			result, json_array_size(claims));
+	json_array_foreach(claims, i, claim) if (!json_is_true(json_object_get(
+							 claim, "holds")))
+		fprintf(wrong, "\n  %s %s: does not hold: %s", lab, name,
+			text_of(claim, "text"));
+}
+
+// The report must tell of just the `wanted` scenes, in their order.
+static void check_report(FILE *wrong, const char *lab, json_t *wanted,
+			 const struct outcome *got)
+{
+	json_t *report = parse(got, lab);
+	json_t *scenes = json_object_get(report, "scenes"), *scene;
+	size_t i;
+
+	if (strcmp(text_of(report, "program"), lab) != 0 ||
+	    json_array_size(scenes) != json_array_size(wanted))
+		fprintf(wrong, "\n  %s tells of '%s' and %zu scenes, not %zu",
+			lab, text_of(report, "program"),
+			json_array_size(scenes), json_array_size(wanted));
+	json_array_foreach(scenes, i, scene)
+	{
+		const char *name = text_of(json_array_get(wanted, i), "name");
+		if (strcmp(text_of(scene, "name"), name) != 0)
+			fprintf(wrong, "\n  %s: scene '%s', where '%s' belongs",
+				lab, text_of(scene, "name"), name);
+		check_scene(wrong, lab, scene);
+	}
+	if (got->signal || (got->exit != 0 && got->exit != 77))
+		fprintf(wrong, "\n  %s: exit %d, signal %d: %s", lab, got->exit,
+			got->signal, got->err);
+	json_decref(report);
+}
+
+struct notes {
+	FILE *file;
+	char *text;
+	size_t bytes;
+};
+
+static void begin_notes(struct notes *notes)
+{
+	notes->file = open_memstream(&notes->text, &notes->bytes);
+	ck_assert_ptr_nonnull(notes->file);
+}
+
+static void end_notes(struct notes *notes)
+{
+	fclose(notes->file);
+	ck_assert_msg(notes->bytes == 0, "%s", notes->text);
+	free(notes->text);
+}
+
+// A lab wholly, and each scene of it alone.
+static void check_lab(const char *lab,
+		      struct outcome (*play_one)(const char *lab,
+						 const char *scene))
+{
+	json_t *scenes = scenes_of(lab), *scene;
+	struct notes wrong;
+	size_t i;
+
+	begin_notes(&wrong);
+	struct outcome got = play_one(lab, NULL);
+	check_report(wrong.file, lab, scenes, &got);
+	outcome_free(&got);
+	json_array_foreach(scenes, i, scene)
+	{
+		json_t *alone = json_pack("[O]", scene);
+		got = play_one(lab, text_of(scene, "name"));
+		check_report(wrong.file, lab, alone, &got);
+		outcome_free(&got);
+		json_decref(alone);
+	}
+	json_decref(scenes);
+	end_notes(&wrong);
+}
+
+static struct outcome play_as_we_are(const char *lab, const char *scene)
+{
+	return run(lab, "--format=json", scene, NULL);
+}
+
+START_TEST(ipc_scenes)
+{
+	check_lab(found[_i], play_as_we_are);
+}
+END_TEST
+
+static struct outcome play_as_ordinary(const char *lab, const char *scene)
+{
+	return play_as((struct start){ .lab = lab,
+				       .arguments = { "--format=json", scene },
+				       .ordinary = true,
+				       .out = -1 });
+}
+
+START_TEST(ipc_scenes_as_ordinary_user)
+{
+	if (geteuid() != 0)
+		SKIP("not root: all tests are played by an ordinary user");
+	check_lab(found[_i], play_as_ordinary);
+}
+END_TEST
+
+// --- what a lab prints --------------------------------------------------------------
+
+// Whether the lab composed this line itself, which wraps nothing: a heading, a
+// line of somebody, a claim or a skip, the sum at the end.
+static bool is_prose(const char *line, json_t *scenes)
+{
+	const json_t *scene;
+	size_t i;
+
+	json_array_foreach(scenes, i, scene)
+	{
+		const char *name = text_of(scene, "name");
+		size_t length = strlen(name);
+		if (!strncmp(line, name, length) &&
+		    !strncmp(line + length, " - ", 3))
+			return true;
+	}
+	return !*line || strstr(line, " ms  ") == line + 8 ||
+	       !strncmp(line, "             ", 13) || strstr(line, " held, ");
+}
+
+// In 40 columns pictures are 40 columns wide at most; in a locale without UTF-8
+// all is ASCII.
+START_TEST(ipc_narrow_and_ascii)
+{
+	char command[256];
+	json_t *scenes = scenes_of(found[_i]);
+
+	snprintf(command, sizeof command, "COLUMNS=40 LC_ALL=C $B/%s",
+		 found[_i]);
+	struct outcome got = run_shell(command);
+	ck_assert_msg(got.exit == 0 || got.exit == 77, "%s: exit %d\n%s%s",
+		      command, got.exit, got.out, got.err);
+	char *rest = got.out;
+	for (char *line; (line = strsep(&rest, "\n"));) {
+		for (const char *c = line; *c; c++)
+			ck_assert_msg(!(*c & 0x80) && *c != '\033',
+				      "%s: not ASCII: %s", found[_i], line);
+		ck_assert_msg(is_prose(line, scenes) || strlen(line) <= 40,
+			      "%s: more than 40 columns:\n%s", found[_i], line);
+	}
+	json_decref(scenes);
+	outcome_free(&got);
+}
+END_TEST
+
+START_TEST(ipc_full_disk)
+{
+	const char *const arguments[] = { "", "--format=json", "--list",
+					  "--help" };
+
+	for (size_t i = 0; i < sizeof arguments / sizeof *arguments; i++) {
+		char command[256];
+		snprintf(command, sizeof command, "$B/%s %s > /dev/full",
+			 found[_i], arguments[i]);
+		struct outcome got = run_shell(command);
+		ck_assert_msg(got.exit == 1 && occurrences(got.err, "\n") == 1,
+			      "%s: exit %d: %s", command, got.exit, got.err);
+		outcome_free(&got);
+	}
+}
+END_TEST
+
+// The reader has left before the first line: silence, and the end that SIGPIPE
+// brings, as for any filter.
+START_TEST(ipc_reader_has_left)
+{
+	const char *const arguments[] = { NULL, "--format=json" };
+
+	for (size_t i = 0; i < sizeof arguments / sizeof *arguments; i++) {
+		int fd[2];
+		ck_assert_int_eq(pipe2(fd, O_CLOEXEC), 0);
+		close(fd[0]);
+		struct outcome got = play_as((struct start){
+			.lab = found[_i],
+			.arguments = { arguments[i] },
+			.out = fd[1],
+		});
+		close(fd[1]);
+		ck_assert_int_eq(got.signal, SIGPIPE);
+		ck_assert_str_eq(got.err, "");
+		outcome_free(&got);
+	}
+}
+END_TEST
+
+// --- misuse -----------------------------------------------------------------------
+
+// One line that names what is wrong. Behind what getopt(3) finds, argp adds
+// where to look.
+static bool is_refusal(const char *text, const char *argument)
+{
+	const char *end = strchr(text, '\n');
+	size_t name = strcspn(argument, "=");
+
+	return end && memmem(text, end - text, argument, name) &&
+	       (!end[1] || (!strncmp(end + 1, "Try `", 5) &&
+			    occurrences(text, "\n") == 2));
+}
+
+START_TEST(ipc_bad_usage)
+{
+	static const char *const bad[] = {
+		"no-such-scene",  "--no-such-option", "--format=xml",
+		"--format",	  "--slow=fast",      "--slow=-1s",
+		"--timeout=0s",	  "--timeout=1",      "--list=all",
+	};
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct outcome got = run(found[_i], bad[i], NULL);
+		ck_assert_msg(got.exit == 2 && !*got.out &&
+				      is_refusal(got.err, bad[i]),
+			      "%s %s: exit %d\n%s%s", found[_i], bad[i],
+			      got.exit, got.out, got.err);
+		outcome_free(&got);
+	}
+}
+END_TEST
+
+// A scene of the lab does not make up for one that is not there.
+START_TEST(ipc_bad_usage_plays_nothing)
+{
+	json_t *scenes = scenes_of(found[_i]);
+	const char *name = text_of(json_array_get(scenes, 0), "name");
+	struct outcome got = run(found[_i], name, "no-such-scene", NULL);
+
+	ck_assert_int_eq(got.exit, 2);
+	ck_assert_str_eq(got.out, "");
+	json_decref(scenes);
+	outcome_free(&got);
+}
+END_TEST
+
+// --- interruption ------------------------------------------------------------------
+//
+// A lab is started again and again and interrupted, each time at a moment drawn
+// at random from its measured length: by SIGINT, to its first process alone or
+// as Ctrl-C to the whole group, and by SIGKILL to its first process. If that
+// process dies at once (of SIGKILL, or before it could prepare for others), the
+// rest need a moment to notice.
+//
+// Who is left? Our own children, since we are a subreaper; and, for one that
+// found other parents, whoever has our mark in its environment.
+
+static const char mark[] = "OSLAB_TEST_MARK";
+
+static bool has_mark(const char *pid, const char *marked)
+{
+	char path[64], text[65536];
+
+	snprintf(path, sizeof path, "/proc/%.20s/environ", pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd == -1 ? 0 : read(fd, text, sizeof text);
+	if (fd != -1)
+		close(fd);
+	return n > 0 && memmem(text, n, marked, strlen(marked) + 1);
+}
+
+static pid_t somebody_left(const char *marked)
+{
+	pid_t left = living_child(NULL, 0);
+	DIR *proc = opendir("/proc");
+
+	ck_assert_ptr_nonnull(proc);
+	for (struct dirent *entry; !left && (entry = readdir(proc));)
+		if (has_mark(entry->d_name, marked))
+			left = (pid_t)strtol(entry->d_name, NULL, 10);
+	closedir(proc);
+	return left;
+}
+
+// The shortest of three, so that most moments lie before the end.
+static int64_t length_ns(const char *lab)
+{
+	struct start how = { .lab = lab, .out = -1, .err = -1 };
+	int64_t shortest = INT64_MAX;
+	int status;
+
+	for (int i = 0; i < 3; i++) {
+		int64_t begin_ns = now_ns();
+		pid_t pid = start(&how);
+		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+		ck_assert(WIFEXITED(status));
+		int64_t took_ns = now_ns() - begin_ns;
+		shortest = took_ns < shortest ? took_ns : shortest;
+	}
+	return shortest;
+}
+
+// Whether the signal came before the lab's end.
+static bool interrupt(const char *lab, int with, bool group, int64_t after_ns)
+{
+	struct start how = {
+		.lab = lab, .own_group = true, .out = -1, .err = -1
+	};
+	char marked[128], value[64];
+	int status;
+
+	snprintf(value, sizeof value, "%d.%lld", getpid(), (long long)now_ns());
+	snprintf(marked, sizeof marked, "%s=%s", mark, value);
+	setenv(mark, value, 1);
+	pid_t pid = start(&how);
+	setpgid(pid, pid); // whoever of us is first
+	struct timespec delay = { after_ns / 1000000000,
+				  after_ns % 1000000000 };
+	nanosleep(&delay, NULL);
+	ck_assert_int_eq(kill(group ? -pid : pid, with), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+
+	pid_t left;
+	for (int i = 0; (left = somebody_left(marked)) && i < 10000; i++)
+		test_nap();
+	ck_assert_msg(!left, "%s, signal %d after %lld ns: process %d is left",
+		      lab, with, (long long)after_ns, left);
+	ck_assert_msg(status == 0 ||
+			      (WIFSIGNALED(status) && WTERMSIG(status) == with),
+		      "%s, signal %d after %lld ns: ends with %#x", lab, with,
+		      (long long)after_ns, status);
+	unsetenv(mark);
+	reap_orphans();
+	return status != 0;
+}
+
+static int count_file(const char *path, const struct stat *stat, int type,
+		      struct FTW *place)
+{
+	(void)path, (void)stat, (void)place;
+	return type == FTW_F || type == FTW_SL ? 1 : 0;
+}
+
+static int remove_file(const char *path, const struct stat *stat, int type,
+		       struct FTW *place)
+{
+	(void)stat, (void)type, (void)place;
+	return remove(path);
+}
+
+// How many SysV objects there are: lines of /proc/sysvipc, but for headings.
+static int sysv_objects(void)
+{
+	const char *const kinds[] = { "msg", "sem", "shm" };
+	int lines = 0;
+
+	for (int i = 0; i < 3; i++) {
+		char path[64];
+		snprintf(path, sizeof path, "/proc/sysvipc/%s", kinds[i]);
+		FILE *file = fopen(path, "re");
+		for (int c; file && (c = getc(file)) != EOF;)
+			lines += c == '\n';
+		lines -= file != NULL;
+		if (file)
+			fclose(file);
+	}
+	return lines;
+}
+
+// The ledgers, and the paths that they name, lie below TMPDIR: in a folder of
+// our own nobody else's are among them. So it is with SysV objects in an IPC
+// namespace of our own, where we may have one.
+static void interrupt_at_moments(const char *lab, int with)
+{
+	char folder[] = "/tmp/oslab-test-XXXXXX";
+	struct random random = { 1 };
+	int64_t whole_ns;
+	int interrupted = 0;
+	int moments = soaking() ? 500 : strcmp(lab, "ipc/pipe") ? 10 : 50;
+	bool alone = unshare(CLONE_NEWIPC) == 0;
+
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	setenv("TMPDIR", folder, 1);
+	whole_ns = length_ns(lab);
+	for (int i = 0; i < moments; i++)
+		interrupted += interrupt(
+			lab, with, with == SIGINT && i % 2,
+			(int64_t)(random_unit(&random) * (double)whole_ns));
+	ck_assert_int_gt(interrupted, 0);
+	struct outcome got = run(lab, NULL);
+	unsetenv("TMPDIR");
+	ck_assert_int_eq(got.exit, 0);
+	outcome_free(&got);
+	int left = nftw(folder, count_file, 8, FTW_PHYS);
+	nftw(folder, remove_file, 8, FTW_PHYS | FTW_DEPTH);
+	ck_assert_msg(left == 0, "%s has left files below TMPDIR", lab);
+	ck_assert(!alone || sysv_objects() == 0);
+}
+
+START_TEST(ipc_sigint_at_any_moment)
+{
+	interrupt_at_moments(found[_i], SIGINT);
+}
+END_TEST
+
+START_TEST(ipc_sigkill_at_any_moment)
+{
+	interrupt_at_moments(found[_i], SIGKILL);
+}
+END_TEST
+
+Suite *ipc_suite(void)
+{
+	Suite *suite = suite_create("ipc");
+	TCase *tcase = tcase_create("ipc");
+	int n = find_labs();
+
+	suite_add_tcase(suite, tcase);
+	tcase_add_test(tcase, ipc_has_labs);
+	tcase_add_loop_test(tcase, ipc_scenes, 0, n);
+	tcase_add_loop_test(tcase, ipc_scenes_as_ordinary_user, 0, n);
+	tcase_add_loop_test(tcase, ipc_narrow_and_ascii, 0, n);
+	tcase_add_loop_test(tcase, ipc_full_disk, 0, n);
+	tcase_add_loop_test(tcase, ipc_reader_has_left, 0, n);
+	tcase_add_loop_test(tcase, ipc_bad_usage, 0, n);
+	tcase_add_loop_test(tcase, ipc_bad_usage_plays_nothing, 0, n);
+	tcase_add_loop_test(tcase, ipc_sigint_at_any_moment, 0, n);
+	tcase_add_loop_test(tcase, ipc_sigkill_at_any_moment, 0, n);
+	return suite;
+}
