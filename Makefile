@@ -155,8 +155,8 @@ check soak: all $(B)/tests/check
 	$(Q)$(if $(filter soak,$@),OSLAB_SOAK=1) $(B)/tests/check $(CHECK)
 
 ##   rivals     times others' benchmarks beside ours, in turns
-rivals: bench/rivals.sh $(B)/bench/bench
-	$(Q)B=$(B) $<
+rivals: $(B)/bench/bench
+	$(Q)$< rivals
 
 ##   list       every program with what it shows, by chapter
 list: $(O)/catalogue

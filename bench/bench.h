@@ -174,8 +174,8 @@ enum { MAX_ROUNDS = 60 };
 struct result {
 	const struct bench_case *c;
 
-	size_t rounds; // values: one a round, ns or bytes/s; at
-		       // most MAX_ROUNDS
+	// One value a round, ns or bytes/s; at most MAX_ROUNDS.
+	size_t rounds;
 	double *values;
 	size_t samples; // single operations of all rounds
 	float *sample_ns;

@@ -33,19 +33,24 @@ static unsigned char expected(long number, int from, size_t at)
 	return x ^ x >> 29;
 }
 
-static int send_one(struct channel *c, void *message, size_t bytes)
+static inline int send_one(struct channel *c, void *message, size_t bytes)
 {
 	return channel_send(c, message, bytes);
 }
 
-// A stream may split what was sent; a message and an event come whole.
-static int receive_one(struct channel *c, void *buffer, size_t bytes)
+// A stream may split what was sent, and then the rest is asked for; a message
+// and an event come whole.
+static inline int receive_one(struct channel *c, void *buffer, size_t bytes)
 {
-	ssize_t n = c->mechanism->kind == CHANNEL_STREAM
-			    ? channel_receive_full(c, buffer, bytes)
-			    : channel_receive(c, buffer, bytes);
+	ssize_t n = channel_receive(c, buffer, bytes);
+	if (n > 0 && (size_t)n < bytes &&
+	    c->mechanism->kind == CHANNEL_STREAM) {
+		ssize_t rest = channel_receive_full(c, (char *)buffer + n,
+						    bytes - n);
+		n = rest < 0 ? rest : n + rest;
+	}
 	if (n < 0)
-		return n;
+		return (int)n;
 	return (size_t)n == bytes || c->mechanism->kind == CHANNEL_EVENT
 		       ? 0
 		       : -EBADMSG;

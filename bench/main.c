@@ -141,7 +141,7 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(name, "--catalogue")) {
 		puts("bench/bench\twhat context switches and IPC cost on this "
-		     "machine\t09, 10");
+		     "machine\t09 · Context switching");
 		return options_end(0);
 	}
 	for (const struct command *c = commands; c->name; c++)

@@ -93,7 +93,8 @@ static void distribution(struct result *r, double clock_cost_ns)
 	r->below_clock = p50 * r->c->subject->hops < CLOCKS * clock_cost_ns;
 	for (int i = 0; i < PERCENTILES; i++) {
 		double p = result_percentiles[i] / 100;
-		size_t at = p * (r->samples - 1) + 0.5;
+		size_t at = r->samples ? lround(p * (double)(r->samples - 1))
+				       : 0;
 		r->percentile[i] =
 			r->below_clock || r->samples < stats_samples_for(p)
 				? NAN
@@ -300,30 +301,56 @@ static json_t *case_json(const struct result *r)
 	return o;
 }
 
+// A host may tell bytes that are no UTF-8; they must not cost the result.
+static json_t *text(const char *bytes)
+{
+	json_t *string = json_string(bytes);
+	char clean[4096];
+
+	if (string)
+		return string;
+	snprintf(clean, sizeof clean, "%s", bytes);
+	for (char *c = clean; *c; c++)
+		if ((unsigned char)*c >= 0x80)
+			*c = '?';
+	return json_string(clean);
+}
+
 static json_t *environment_json(const struct run_facts *facts)
 {
 	const struct host *h = &facts->host;
+	const struct {
+		const char *name, *value;
+	} texts[] = {
+		{ "cpu_model", h->cpu_model },
+		{ "architecture", h->architecture },
+		{ "kernel", h->kernel },
+		{ "mitigations", h->mitigations },
+		{ "governor", h->governor },
+		{ "clock_source", h->clock_source },
+		{ "hypervisor", h->hypervisor },
+		{ "thp", h->thp },
+		{ "load", h->load },
+		{ "compiler", h->compiler },
+		{ "flags", h->flags },
+	};
 	char date[32];
 	time_t now = time(NULL);
 	struct tm utc;
 
 	strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-	return json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:s, s:s, s:s, s:s,"
-			 " s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:f, s:I, s:b,"
-			 " s:s}",
-			 "cpu_model", h->cpu_model, "architecture",
-			 h->architecture, "cpus_online", h->cpus_online,
-			 "cores", h->cores, "sockets", h->sockets,
-			 "threads_per_core", h->threads_per_core, "kernel",
-			 h->kernel, "mitigations", h->mitigations, "governor",
-			 h->governor, "clock_source", h->clock_source,
-			 "hypervisor", h->hypervisor, "thp", h->thp, "load",
-			 h->load, "memory_bytes", (json_int_t)h->memory_bytes,
-			 "page_bytes", (json_int_t)h->page_bytes, "compiler",
-			 h->compiler, "flags", h->flags, "clock_cost_ns",
-			 facts->clock_cost_ns, "clock_resolution_ns",
-			 (json_int_t)facts->clock_resolution_ns, "pinned",
-			 facts->pinned, "date", date);
+	json_t *o = json_pack(
+		"{s:i, s:i, s:i, s:i, s:I, s:I, s:f, s:I, s:b, s:s}",
+		"cpus_online", h->cpus_online, "cores", h->cores, "sockets",
+		h->sockets, "threads_per_core", h->threads_per_core,
+		"memory_bytes", (json_int_t)h->memory_bytes, "page_bytes",
+		(json_int_t)h->page_bytes, "clock_cost_ns",
+		facts->clock_cost_ns, "clock_resolution_ns",
+		(json_int_t)facts->clock_resolution_ns, "pinned", facts->pinned,
+		"date", date);
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		json_object_set_new(o, texts[i].name, text(texts[i].value));
+	return o;
 }
 
 json_t *result_json(const struct result *results, size_t count,

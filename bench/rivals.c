@@ -167,17 +167,27 @@ static int hold_against(const struct rival *rival, struct round *round)
 	return !lean;
 }
 
+static bool wanted(const struct rival *rival, char *const *names)
+{
+	for (; names && *names; names++)
+		if (strstr(rival->name, *names))
+			return true;
+	return !names;
+}
+
 static int body(void *argument)
 {
-	int status = 0, missing = 0;
+	int status = 0, missing = 0, asked = 0;
 	struct round *round = must_ptr(round_new());
 
-	(void)argument;
 	printf("%d fresh starts of each in turn, lower quartiles, ns an "
 	       "operation\n%-26s %8s %8s  ratio  95 %% interval\n",
 	       STARTS, "", "theirs", "ours");
 	fflush(stdout);
 	for (int i = 0; i < RIVALS && !stopped; i++) {
+		if (!wanted(&rivals[i], argument))
+			continue;
+		asked++;
 		if (installed(rivals[i].argv[0])) {
 			status |= hold_against(&rivals[i], round);
 			continue;
@@ -187,18 +197,44 @@ static int body(void *argument)
 		       "make deps-dev)\n",
 		       rivals[i].name, rivals[i].argv[0], rivals[i].package);
 	}
-	return options_end(missing == RIVALS ? 77 : status);
+	return options_end(missing == asked ? 77 : status);
+}
+
+static error_t parse_argument(int key, char *text, struct argp_state *state)
+{
+	char ***names = state->input;
+
+	(void)text;
+	if (key != ARGP_KEY_ARGS)
+		return ARGP_ERR_UNKNOWN;
+	*names = state->argv + state->next;
+	for (char **name = *names; *name; name++) {
+		bool known = false;
+		for (int i = 0; i < RIVALS; i++)
+			known = known || strstr(rivals[i].name, *name);
+		if (!known)
+			argp_error(state,
+				   "no rival is called %s: want perf, "
+				   "hackbench or stress-ng",
+				   *name);
+	}
+	return 0;
 }
 
 int bench_rivals(int argc, char **argv)
 {
 	static const struct argp parser = {
+		.parser = parse_argument,
+		.args_doc = "[NAME...]",
 		.doc = "Times the same mechanisms with perf bench, hackbench "
 		       "and "
 		       "stress-ng and with this program, in turn, on one CPU."
-		       "\vExits with 1 when ours is above theirs. Takes a few "
-		       "minutes.",
+		       "\vExits with 1 when ours is above theirs. Takes about "
+		       "a "
+		       "minute.\n\nExample: bench rivals perf",
 	};
-	argp_parse(&parser, argc, argv, 0, NULL, NULL);
-	return supervise(body, NULL);
+	char **names = NULL;
+
+	argp_parse(&parser, argc, argv, 0, NULL, &names);
+	return supervise(body, names);
 }

@@ -324,7 +324,7 @@ static bool calibrate(struct ground *g)
 	struct control *control = g->control;
 	int64_t limit = now_ns() + g->effort->slot_ns * 3 / 20;
 	double hint = g->effort->op_ns, last = 0;
-	long ops = hint > 0 ? MIN_BATCH_NS / 4 / hint : 1;
+	long ops = hint > 0 ? (long)((double)MIN_BATCH_NS / 4 / hint) : 1;
 
 	for (ops = ops < 1 ? 1 : ops;;) {
 		if (!order(g, CALIBRATE, ops, 1))

@@ -119,11 +119,20 @@ static const struct argp parser = {
 
 static volatile sig_atomic_t stop_signal;
 
-// The first one ends the run with a report, the second at once.
+// The first one ends the run with a report, another one at once. A tool such as
+// timeout(1) signals both the process and its group: what comes within half a
+// second is the same wish.
 static void on_stop(int signal_number)
 {
-	stop_signal = signal_number;
-	signal(signal_number, SIG_DFL);
+	static volatile int64_t first_ns;
+
+	if (!stop_signal) {
+		first_ns = now_ns();
+		stop_signal = signal_number;
+	} else if (now_ns() - first_ns > SECOND / 2) {
+		signal(signal_number, SIG_DFL);
+		raise(signal_number);
+	}
 }
 
 // --- progress: one line on standard error, only where that is a terminal -------

@@ -13,7 +13,7 @@
 #include "draw.h"
 #include "options.h"
 
-enum { CELL_BYTES = 64, LEAST_NAME = 10 };
+enum { CELL_BYTES = 64, LEAST_NAME = 10, MOST_FOOTNOTES = 4 };
 
 // The unit of a section: its values divided by `scale`.
 struct unit {
@@ -268,10 +268,38 @@ static void row(FILE *out, const struct result *r, const char *name,
 	putc('\n', out);
 }
 
+// What is known of the rounds that disagree; where it is most of them, the
+// machine is restless, and a few examples say so.
+static void footnotes(FILE *out, struct result *const *rows, size_t count,
+		      size_t usual, const struct layout *layout)
+{
+	char name[CELL_BYTES], line[512];
+	size_t unstable = 0, told = 0;
+
+	for (size_t r = 0; r < count; r++)
+		unstable += rows[r]->unstable;
+	for (size_t r = 0; r < count && told < MOST_FOOTNOTES; r++) {
+		if (!rows[r]->unstable)
+			continue;
+		name_of(name, rows[r], usual);
+		snprintf(line, sizeof line, "~ %s: %s", name,
+			 rows[r]->why_unstable);
+		wrap(out, line, layout->width, 2);
+		told++;
+	}
+	if (told < unstable) {
+		snprintf(line, sizeof line,
+			 "~ and %zu more of %zu: this machine is restless, "
+			 "--json tells why each",
+			 unstable - told, count);
+		wrap(out, line, layout->width, 2);
+	}
+}
+
 static void section(FILE *out, struct result **rows, size_t count,
 		    const struct layout *layout)
 {
-	char name[CELL_BYTES], line[512];
+	char name[CELL_BYTES];
 
 	qsort(rows, count, sizeof *rows, by_value);
 	struct unit unit = choose_unit(rows, count);
@@ -287,13 +315,7 @@ static void section(FILE *out, struct result **rows, size_t count,
 		name_of(name, rows[r], usual);
 		row(out, rows[r], name, &unit, layout);
 	}
-	for (size_t r = 0; r < count; r++)
-		if (rows[r]->unstable) {
-			name_of(name, rows[r], usual);
-			snprintf(line, sizeof line, "~ %s: %s", name,
-				 rows[r]->why_unstable);
-			wrap(out, line, layout->width, 2);
-		}
+	footnotes(out, rows, count, usual, layout);
 }
 
 // --- around the sections ---------------------------------------------------------

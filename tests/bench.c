@@ -3,6 +3,7 @@
 
 #define _GNU_SOURCE
 #include "bench_files.h"
+#include "interrupt.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -332,6 +333,49 @@ START_TEST(the_table_fits_its_terminal)
 }
 END_TEST
 
+// --- interruption ------------------------------------------------------------
+
+// The mechanisms whose objects have names; all of them in a soak.
+static const char *const interrupted[] = { BENCH,
+					   "run",
+					   "--quick",
+					   "--time=100ms",
+					   "ipc/sysv-mq/64B/same-cpu",
+					   "ipc/mqueue/64B/same-cpu",
+					   "ipc/fifo/64B/same-cpu",
+					   NULL };
+static const char *const interrupted_long[] = { BENCH, "run", "--quick", NULL };
+
+START_TEST(sigint_at_any_moment)
+{
+	interrupt_at_moments(soaking() ? interrupted_long : interrupted, SIGINT,
+			     50);
+}
+END_TEST
+
+START_TEST(sigkill_at_any_moment)
+{
+	interrupt_at_moments(soaking() ? interrupted_long : interrupted,
+			     SIGKILL, 50);
+}
+END_TEST
+
+// What was measured so far is kept, and the shell sees the signal.
+START_TEST(ctrl_c_ends_with_a_report)
+{
+	struct outcome o = run_shell(
+		"f=$(mktemp); trap 'rm -f $f $f.out' EXIT\n"
+		"timeout --preserve-status -s INT 1 $B/bench/bench run"
+		" --time=1h --json $f ipc/pipe >$f.out; echo status $?\n"
+		"grep -o '\"interrupted\": true' $f\n"
+		"grep -o 'interrupted after' $f.out\n");
+	ck_assert_ptr_nonnull(strstr(o.out, "status 130"));
+	ck_assert_ptr_nonnull(strstr(o.out, "\"interrupted\": true"));
+	ck_assert_ptr_nonnull(strstr(o.out, "interrupted after"));
+	outcome_free(&o);
+}
+END_TEST
+
 Suite *bench_suite(void)
 {
 	Suite *suite = suite_create("bench");
@@ -359,6 +403,12 @@ Suite *bench_suite(void)
 	tcase_add_test(results, what_mixes_up_bytes_is_not_timed);
 	tcase_add_test(results, the_table_fits_its_terminal);
 	suite_add_tcase(suite, results);
+	TCase *stopped = tcase_create("interruption");
+	tcase_set_timeout(stopped, soaking() ? 3600 : 240);
+	tcase_add_test(stopped, sigint_at_any_moment);
+	tcase_add_test(stopped, sigkill_at_any_moment);
+	tcase_add_test(stopped, ctrl_c_ends_with_a_report);
+	suite_add_tcase(suite, stopped);
 	add_bench_file_tests(suite);
 	return suite;
 }

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "interrupt.h"
 #include "labs.h"
 #include "random.h"
 
@@ -102,8 +103,7 @@ static json_t *scenes_of(const char *lab)
 struct start {
 	const char *lab, *arguments[3]; // ends with NULL
 	bool ordinary;                  // as a user without privileges
-	bool own_group; // so that Ctrl-C can be sent to the group
-	int out, err;   // -1: thrown away
+	int out, err;                   // -1: thrown away
 };
 
 static void become_ordinary(void)
@@ -135,7 +135,6 @@ static pid_t start(const struct start *how)
 		become_ordinary();
 	if (program == -1 || null == -1 ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || getppid() != test ||
-	    (how->own_group && setpgid(0, 0) == -1) ||
 	    dup2(null, STDIN_FILENO) == -1 ||
 	    dup2(how->out == -1 ? null : how->out, STDOUT_FILENO) == -1 ||
 	    dup2(how->err == -1 ? null : how->err, STDERR_FILENO) == -1)
@@ -452,167 +451,23 @@ START_TEST(ipc_bad_usage_plays_nothing)
 END_TEST
 
 // --- interruption ------------------------------------------------------------------
-//
-// A lab is started again and again and interrupted, each time at a moment drawn
-// at random from its measured length: by SIGINT, to its first process alone or
-// as Ctrl-C to the whole group, and by SIGKILL to its first process. If that
-// process dies at once (of SIGKILL, or before it could prepare for others), the
-// rest need a moment to notice.
-//
-// Who is left? Our own children, since we are a subreaper; and, for one that
-// found other parents, whoever has our mark in its environment.
 
-static const char mark[] = "OSLAB_TEST_MARK";
-
-static bool has_mark(const char *pid, const char *marked)
+static int moments(const char *lab)
 {
-	char path[64], text[65536];
-
-	snprintf(path, sizeof path, "/proc/%.20s/environ", pid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd == -1 ? 0 : read(fd, text, sizeof text);
-	if (fd != -1)
-		close(fd);
-	return n > 0 && memmem(text, n, marked, strlen(marked) + 1);
-}
-
-static pid_t somebody_left(const char *marked)
-{
-	pid_t left = living_child(NULL, 0);
-	DIR *proc = opendir("/proc");
-
-	ck_assert_ptr_nonnull(proc);
-	for (struct dirent *entry; !left && (entry = readdir(proc));)
-		if (has_mark(entry->d_name, marked))
-			left = (pid_t)strtol(entry->d_name, NULL, 10);
-	closedir(proc);
-	return left;
-}
-
-// The shortest of three, so that most moments lie before the end.
-static int64_t length_ns(const char *lab)
-{
-	struct start how = { .lab = lab, .out = -1, .err = -1 };
-	int64_t shortest = INT64_MAX;
-	int status;
-
-	for (int i = 0; i < 3; i++) {
-		int64_t begin_ns = now_ns();
-		pid_t pid = start(&how);
-		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-		ck_assert(WIFEXITED(status));
-		int64_t took_ns = now_ns() - begin_ns;
-		shortest = took_ns < shortest ? took_ns : shortest;
-	}
-	return shortest;
-}
-
-// Whether the signal came before the lab's end.
-static bool interrupt(const char *lab, int with, bool group, int64_t after_ns)
-{
-	struct start how = {
-		.lab = lab, .own_group = true, .out = -1, .err = -1
-	};
-	char marked[128], value[64];
-	int status;
-
-	snprintf(value, sizeof value, "%d.%lld", getpid(), (long long)now_ns());
-	snprintf(marked, sizeof marked, "%s=%s", mark, value);
-	setenv(mark, value, 1);
-	pid_t pid = start(&how);
-	setpgid(pid, pid); // whoever of us is first
-	struct timespec delay = { after_ns / 1000000000,
-				  after_ns % 1000000000 };
-	nanosleep(&delay, NULL);
-	ck_assert_int_eq(kill(group ? -pid : pid, with), 0);
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-
-	pid_t left;
-	for (int i = 0; (left = somebody_left(marked)) && i < 10000; i++)
-		test_nap();
-	ck_assert_msg(!left, "%s, signal %d after %lld ns: process %d is left",
-		      lab, with, (long long)after_ns, left);
-	ck_assert_msg(status == 0 ||
-			      (WIFSIGNALED(status) && WTERMSIG(status) == with),
-		      "%s, signal %d after %lld ns: ends with %#x", lab, with,
-		      (long long)after_ns, status);
-	unsetenv(mark);
-	reap_orphans();
-	return status != 0;
-}
-
-static int count_file(const char *path, const struct stat *stat, int type,
-		      struct FTW *place)
-{
-	(void)path, (void)stat, (void)place;
-	return type == FTW_F || type == FTW_SL ? 1 : 0;
-}
-
-static int remove_file(const char *path, const struct stat *stat, int type,
-		       struct FTW *place)
-{
-	(void)stat, (void)type, (void)place;
-	return remove(path);
-}
-
-// How many SysV objects there are: lines of /proc/sysvipc, but for headings.
-static int sysv_objects(void)
-{
-	const char *const kinds[] = { "msg", "sem", "shm" };
-	int lines = 0;
-
-	for (int i = 0; i < 3; i++) {
-		char path[64];
-		snprintf(path, sizeof path, "/proc/sysvipc/%s", kinds[i]);
-		FILE *file = fopen(path, "re");
-		for (int c; file && (c = getc(file)) != EOF;)
-			lines += c == '\n';
-		lines -= file != NULL;
-		if (file)
-			fclose(file);
-	}
-	return lines;
-}
-
-// The ledgers, and the paths that they name, lie below TMPDIR: in a folder of
-// our own nobody else's are among them. So it is with SysV objects in an IPC
-// namespace of our own, where we may have one.
-static void interrupt_at_moments(const char *lab, int with)
-{
-	char folder[] = "/tmp/oslab-test-XXXXXX";
-	struct random random = { 1 };
-	int64_t whole_ns;
-	int interrupted = 0;
-	int moments = soaking() ? 500 : strcmp(lab, "ipc/pipe") ? 10 : 50;
-	bool alone = unshare(CLONE_NEWIPC) == 0;
-
-	ck_assert_ptr_nonnull(mkdtemp(folder));
-	setenv("TMPDIR", folder, 1);
-	whole_ns = length_ns(lab);
-	for (int i = 0; i < moments; i++)
-		interrupted += interrupt(
-			lab, with, with == SIGINT && i % 2,
-			(int64_t)(random_unit(&random) * (double)whole_ns));
-	ck_assert_int_gt(interrupted, 0);
-	struct outcome got = run(lab, NULL);
-	unsetenv("TMPDIR");
-	ck_assert_int_eq(got.exit, 0);
-	outcome_free(&got);
-	int left = nftw(folder, count_file, 8, FTW_PHYS);
-	nftw(folder, remove_file, 8, FTW_PHYS | FTW_DEPTH);
-	ck_assert_msg(left == 0, "%s has left files below TMPDIR", lab);
-	ck_assert(!alone || sysv_objects() == 0);
+	return soaking() ? 500 : strcmp(lab, "ipc/pipe") ? 10 : 50;
 }
 
 START_TEST(ipc_sigint_at_any_moment)
 {
-	interrupt_at_moments(found[_i], SIGINT);
+	const char *const argv[] = { found[_i], NULL };
+	interrupt_at_moments(argv, SIGINT, moments(found[_i]));
 }
 END_TEST
 
 START_TEST(ipc_sigkill_at_any_moment)
 {
-	interrupt_at_moments(found[_i], SIGKILL);
+	const char *const argv[] = { found[_i], NULL };
+	interrupt_at_moments(argv, SIGKILL, moments(found[_i]));
 }
 END_TEST
 

@@ -50,15 +50,15 @@ struct channel;
 // What a mechanism is. The table is constant; adding one is adding one file
 // and one row (mechanisms.c).
 struct mechanism {
-	const char *name;	// "pipe": on the command line, in case names
-	const char *title;	// one line for people
+	const char *name;  // "pipe": on the command line, in case names
+	const char *title; // one line for people
 	enum channel_kind kind;
-	bool queues;		// holds several messages before the receiver
-				// takes one, so that it has a bandwidth
-	bool spins;		// waits by looking again and again; on one CPU
-				// it must yield to make progress
-	bool tells_death;	// when the peer dies, receive returns 0 or an
-				// error; without it, it waits for ever
+	bool queues;      // holds several messages before the receiver
+			  // takes one, so that it has a bandwidth
+	bool spins;       // waits by looking again and again; on one CPU
+			  // it must yield to make progress
+	bool tells_death; // when the peer dies, receive returns 0 or an
+			  // error; without it, it waits for ever
 
 	// Whether this host has it: 0 and the largest message in bytes
 	// (SIZE_MAX: any), or -errno and a sentence that says what is missing.
@@ -66,7 +66,7 @@ struct mechanism {
 
 	// Used through the functions below.
 	int (*open)(struct channel *c);
-	int (*take_side)(struct channel *c);	// may be NULL
+	int (*take_side)(struct channel *c); // may be NULL
 	int (*send)(struct channel *c, const void *message, size_t bytes);
 	ssize_t (*receive)(struct channel *c, void *buffer, size_t bytes);
 	int (*finish)(struct channel *c);
@@ -125,11 +125,11 @@ struct channel {
 	const struct mechanism *mechanism;
 	size_t largest_bytes;
 	enum channel_side side;
-	pid_t opener;			// who opened it
-	struct meeting *meeting;	// a page that both sides share
-	int in, out;			// this side's descriptors, or -1
-	int ends[2][2];			// [side][0 in, 1 out], before take_side
-	void *state;			// the mechanism's own
+	pid_t opener;            // who opened it
+	struct meeting *meeting; // a page that both sides share
+	int in, out;             // this side's descriptors, or -1
+	int ends[2][2];          // [side][0 in, 1 out], before take_side
+	void *state;             // the mechanism's own
 };
 
 static inline int channel_send(struct channel *c, const void *message,

@@ -10,9 +10,9 @@
 
 // A page that both sides share from before the fork: who they are.
 struct meeting {
-	_Atomic pid_t pids[2];	// by side; 0 until that side was taken. Stored
-				// with release and read with acquire: what a
-				// side did before it came is seen
+	_Atomic pid_t pids[2]; // by side; 0 until that side was taken. Stored
+			       // with release and read with acquire: what a
+			       // side did before it came is seen
 };
 
 // The process ID of the other side; waits until it has taken its side
