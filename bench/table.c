@@ -499,7 +499,7 @@ void table_print(FILE *out, const struct result *results, size_t count,
 	snprintf(text, sizeof text,
 		 facts->interrupted ? "interrupted after %.1f s: what was "
 				      "measured so far"
-				    : "%.1f s",
+				    : "measured in %.1f s",
 		 facts->elapsed_s);
 	wrap(out, text, width, 0);
 	if (finding(text, sizeof text, results, count)) {
