@@ -143,6 +143,7 @@ struct effort {
 struct round {
 	int error;         // 0 or -errno
 	char failure[160]; // which step failed, in words, or ""
+	bool was_stopped;  // Ctrl-Z meanwhile: the values are worth nothing
 	int batches;
 	long batch_ops;
 	double batch_ns[MAX_BATCHES]; // mean of one operation, over hops

@@ -16,6 +16,7 @@
 #include "bench.h"
 #include "draw.h"
 #include "must.h"
+#include "names.h"
 #include "options.h"
 
 static const struct command {
@@ -115,11 +116,12 @@ int bench_list(int argc, char **argv)
 					      : c->subject->title);
 	}
 	if (o.json) {
-		must(json_dumpf(list, stdout, JSON_INDENT(1)));
+		(void)json_dumpf(list, stdout, JSON_INDENT(1));
 		putchar('\n');
 	}
 	json_decref(list);
 	plan_free(&plan);
+	must_neg(names_close());
 	return options_end(0);
 }
 
@@ -131,6 +133,7 @@ int main(int argc, char **argv)
 	static char program[64];
 
 	options_begin("bench");
+	names_sweep(); // what cannot be swept is the next run's to say
 	if (!strcmp(name, "--help") || !strcmp(name, "help"))
 		return options_end(help(argc > 1 ? stdout : stderr))
 			       ?: argc > 1 ? 0

@@ -233,6 +233,20 @@ static char *default_output(const char *path)
 	return asprintf(&name, "%.*s.html", (int)n, path) == -1 ? NULL : name;
 }
 
+// The measurements must not become the page about them.
+static bool is_a_result(const struct request *request, const char *output)
+{
+	struct stat out, in;
+
+	if (stat(output, &out) == -1 || !S_ISREG(out.st_mode))
+		return false;
+	for (size_t i = 0; i < request->count; i++)
+		if (stat(request->paths[i], &in) == 0 &&
+		    in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+			return true;
+	return false;
+}
+
 static int make_report(const struct request *request,
 		       const struct reading *readings)
 {
@@ -244,6 +258,14 @@ static int make_report(const struct request *request,
 	if (!request->output)
 		name = default_output(request->paths[0]);
 	const char *output = request->output ? request->output : name;
+	if (output && is_a_result(request, output)) {
+		fprintf(stderr,
+			"bench: %s is a result: name another file for the page "
+			"with -o\n",
+			output);
+		free(name);
+		return 2;
+	}
 	report.out = open_memstream(&bytes, &size);
 	if (!report.out || !output) {
 		report.error = -ENOMEM;

@@ -157,7 +157,8 @@ static const struct result *named(const struct result *results, size_t count,
 				  const char *name)
 {
 	for (size_t i = 0; i < count; i++)
-		if (!strcmp(results[i].c->name, name) && results[i].rounds)
+		if (!strcmp(results[i].c->name, name) && results[i].rounds &&
+		    !results[i].failure[0])
 			return &results[i];
 	return NULL;
 }

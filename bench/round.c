@@ -55,7 +55,7 @@ enum {
 	PASS_LIMIT_S = 20,   // a pass that takes longer hangs
 	SETTLED_PERCENT = 5, // warm: two batches agree this closely
 };
-static const int64_t MIN_BATCH_NS = 1000000;
+static const int64_t MIN_BATCH_NS = 1000000, LONGEST_STEP_NS = 3000000000;
 
 // What ground and workers share. The atomics are futex words: `turn` is stored
 // with release after the order is written and loaded with acquire before it is
@@ -181,6 +181,10 @@ static int do_pass(struct stand *s)
 	case STAMP:
 		if (w->index != 0)
 			return family->work(w, control->ops);
+		// Resident in this process before the first stamp: fork(2) does
+		// not copy the page tables of shared memory, and a page fault is
+		// not part of an operation.
+		memset(control->stamps, 0, sizeof control->stamps);
 		control->stamps[0] = now_ns();
 		return family->stamp(w, control->ops, control->stamps + 1);
 	case LEAVE:
@@ -230,9 +234,38 @@ struct ground {
 static void fail(struct round *round, int error, const char *step)
 {
 	round->error = error;
-	snprintf(round->failure, sizeof round->failure, "%s: %s", step,
-		 error == -EBADMSG ? "bytes were lost or mixed up"
-				   : strerror(-error));
+	if (error == -ETIMEDOUT)
+		snprintf(round->failure, sizeof round->failure,
+			 "%s: not done within %d s", step, PASS_LIMIT_S);
+	else
+		snprintf(round->failure, sizeof round->failure, "%s: %s", step,
+			 error == -EBADMSG ? "bytes were lost or mixed up"
+					   : strerror(-error));
+}
+
+// A limit that stands still while the program does: a step of the wait that
+// took far longer than it should was Ctrl-Z, and what was measured around it is
+// not to be kept.
+struct limit {
+	int64_t end_ns, last_ns;
+};
+
+static struct limit limit_of(int64_t ns)
+{
+	int64_t now = now_ns();
+	return (struct limit){ .end_ns = now + ns, .last_ns = now };
+}
+
+static bool limit_reached(struct limit *limit, bool *was_stopped)
+{
+	int64_t now = now_ns(), step_ns = now - limit->last_ns;
+
+	limit->last_ns = now;
+	if (step_ns > LONGEST_STEP_NS) {
+		limit->end_ns += step_ns;
+		*was_stopped = true;
+	}
+	return now > limit->end_ns;
 }
 
 static void start(struct ground *g, int index)
@@ -279,7 +312,7 @@ static bool await_done(struct ground *g)
 {
 	struct control *control = g->control;
 	struct round *round = g->round;
-	int64_t limit = now_ns() + PASS_LIMIT_S * INT64_C(1000000000);
+	struct limit limit = limit_of(PASS_LIMIT_S * INT64_C(1000000000));
 	char how[64];
 	uint32_t done;
 
@@ -293,7 +326,7 @@ static bool await_done(struct ground *g)
 				 "%s: %s", pass_names[control->pass], how);
 			return false;
 		}
-		if (now_ns() > limit) {
+		if (limit_reached(&limit, &round->was_stopped)) {
 			fail(round, -ETIMEDOUT, pass_names[control->pass]);
 			return false;
 		}
@@ -416,8 +449,6 @@ static void play(struct ground *g)
 		fail(g->round, -errno, "mmap");
 		return;
 	}
-	// Resident before the stamps: a page fault is not part of an operation.
-	memset(g->control->stamps, 0, sizeof g->control->stamps);
 	int error = family->open ? family->open(&opener) : 0;
 	if (error) {
 		fail(g->round, error, "open");
@@ -447,7 +478,7 @@ static bool await_ground(pid_t ground, struct round *round,
 			 volatile sig_atomic_t *stop)
 {
 	int fd = syscall(SYS_pidfd_open, ground, 0), status = 0;
-	int64_t limit = now_ns() + 6 * PASS_LIMIT_S * INT64_C(1000000000);
+	struct limit limit = limit_of(6 * PASS_LIMIT_S * INT64_C(1000000000));
 
 	if (fd == -1) {
 		fail(round, -errno, "pidfd_open");
@@ -455,7 +486,8 @@ static bool await_ground(pid_t ground, struct round *round,
 	}
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
 	int ready = 0;
-	while (!*stop && ready == 0 && now_ns() < limit) {
+	while (!*stop && ready == 0 &&
+	       !limit_reached(&limit, &round->was_stopped)) {
 		ready = poll(&poll_fd, 1, 200);
 		if (ready == -1 && errno == EINTR)
 			ready = 0;

@@ -214,7 +214,8 @@ static bool one_turn(struct run *run)
 		round_play(r->c, &run->effort, run->round, &stop_signal);
 		if (stop_signal)
 			break;
-		must_neg(result_add_round(r, run->round));
+		if (!run->round->was_stopped)
+			must_neg(result_add_round(r, run->round));
 		any = true;
 	}
 	return any && !stop_signal;

@@ -101,7 +101,8 @@ static void wait_for_data(void)
 		_exit(0);
 	}
 	await_state(reader, 'S');
-	claim(held(fd[READ]) == 0, "the reader sleeps in the kernel (state S)");
+	claim(held(fd[READ]) == 0,
+	      "the pipe is empty, and its reader sleeps (state S)");
 	say("writing one byte");
 	must(write(fd[WRITE], "x", 1));
 	reap(reader);
@@ -198,7 +199,9 @@ static void resize(void)
 	host_line("/proc/sys/fs/pipe-max-size", line, sizeof line);
 	size_t limit = strtoul(line, NULL, 10);
 	if (limit == 0 || limit > INT_MAX / 2)
-		skip("/proc/sys/fs/pipe-max-size names no limit: '%s'", line);
+		skip("/proc/sys/fs/pipe-max-size, '%s', is no limit of which "
+		     "twice can be asked for",
+		     line);
 	bool granted = fcntl(fd[WRITE], F_SETPIPE_SZ, (int)(2 * limit)) != -1;
 	say("pipe-max-size is %zu; I ask for twice that and am %s", limit,
 	    granted ? "granted it (CAP_SYS_RESOURCE)" : "refused");

@@ -256,7 +256,7 @@ static unsigned long long moved(void)
 	FILE *io = fopen("/proc/self/io", "re");
 
 	if (!io || fscanf(io, "rchar: %llu wchar: %llu", &in, &out) != 2)
-		skip("no /proc/self/io: a kernel without "
+		skip("no /proc/self/io: no /proc, or a kernel without "
 		     "CONFIG_TASK_IO_ACCOUNTING");
 	must(fclose(io));
 	return in + out;

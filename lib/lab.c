@@ -49,7 +49,8 @@ static const struct argp_option options[] = {
 
 struct request {
 	struct programme programme;
-	int mode; // OPT_LIST, OPT_SWEEP, OPT_CATALOGUE, or 0: play
+	int mode;  // OPT_LIST, OPT_SWEEP, OPT_CATALOGUE, or 0: play
+	int swept; // names_sweep, which every run begins with
 	bool predict;
 	bool utf8;
 };
@@ -191,10 +192,8 @@ static char *help_text(const struct lab *lab, bool utf8)
 	return text;
 }
 
-static int sweep(const struct lab *lab)
+static int sweep(const struct lab *lab, int n)
 {
-	int n = names_sweep();
-
 	if (n < 0) {
 		fprintf(stderr, "%s: cannot remove all that was left: %s\n",
 			lab->name, strerror(-n));
@@ -262,7 +261,7 @@ static int answer(struct request *request)
 		printf("%s\t%s\t%s\n", lab->name, lab->summary, lab->chapter);
 		return EXIT_SUCCESS;
 	case OPT_SWEEP:
-		return sweep(lab);
+		return sweep(lab, request->swept);
 	default:
 		return play(request);
 	}
@@ -272,6 +271,7 @@ int lab_main(const struct lab *lab, int argc, char **argv)
 {
 	options_begin(lab->name);
 	struct request request = {
+		.swept = names_sweep(),
 		.utf8 = canvas_of(STDOUT_FILENO).utf8,
 		.programme = {
 			.lab = lab,

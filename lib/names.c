@@ -52,10 +52,8 @@ static const char ledger_suffix[] = ".ledger";
 
 // ## The directory
 
-static void directory_path(char path[NAME_BYTES])
+static void directory_path(const char *parent, char path[NAME_BYTES])
 {
-	const char *parent = getenv("TMPDIR");
-
 	if (!parent || *parent != '/' || strlen(parent) > TMPDIR_LONGEST)
 		parent = "/tmp";
 	snprintf(path, NAME_BYTES, "%s/oslab-%u", parent, (unsigned)geteuid());
@@ -228,12 +226,10 @@ static bool is_ledger(const char *file)
 	       !strcmp(file + length - suffix, ledger_suffix);
 }
 
-int names_sweep(void)
+static int sweep_directory(const char *path)
 {
-	char path[NAME_BYTES];
 	int count = 0, error = 0;
 
-	directory_path(path);
 	int fd = open_directory(path);
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
@@ -255,6 +251,21 @@ int names_sweep(void)
 	// The last one out; ENOTEMPTY: somebody is in.
 	(void)rmdir(path);
 	return error ? error : count;
+}
+
+// Ledgers lie below TMPDIR; those of a run without it, below /tmp.
+int names_sweep(void)
+{
+	char path[NAME_BYTES], usual[NAME_BYTES];
+
+	directory_path(getenv("TMPDIR"), path);
+	directory_path(NULL, usual);
+	int count = sweep_directory(path);
+	if (count >= 0 && strcmp(path, usual) != 0) {
+		int more = sweep_directory(usual);
+		count = more < 0 ? more : count + more;
+	}
+	return count;
 }
 
 // ## This program's own ledger
@@ -354,7 +365,7 @@ int names_open(void)
 			return -errno;
 		own.count = page;
 	}
-	directory_path(own.path);
+	directory_path(getenv("TMPDIR"), own.path);
 	uint64_t start = start_time();
 	for (int i = 0; i < TRIES; i++) {
 		int directory = make_directory(own.path);

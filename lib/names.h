@@ -4,8 +4,8 @@
 // memory object, a SysV object, a socket's path or a temporary file stays. So
 // each is written down before it is made, in a ledger that belongs to the
 // program: one file per program run in a private directory
-// (${TMPDIR:-/tmp}/oslab-UID/, mode 0700), held open with flock(2) by the
-// program and every descendant of it. Whoever can take that lock knows that
+// (${TMPDIR:-/tmp}/oslab-UID/, mode 0700; a sweep looks below /tmp too), held
+// open with flock(2) by the program and every descendant of it. Whoever can take that lock knows that
 // the whole family is gone, whatever killed it, and may remove what the ledger
 // names: names_sweep does, at the start of every program (and `make sweep`).
 //

@@ -10,6 +10,7 @@
 //             channel_take_side(c, CHANNEL_RIGHT);
 //             while ((n = channel_receive(c, buffer, sizeof buffer)) > 0)
 //                     channel_send(c, buffer, n);
+//             channel_finish(c);
 //             channel_close(c);
 //             _exit(0);
 //     }
@@ -109,9 +110,14 @@ static inline ssize_t channel_receive(struct channel *c, void *buffer,
 ssize_t channel_receive_full(struct channel *c, void *buffer, size_t bytes);
 
 // Says that this side sends no more. The peer's receive returns 0 after the
-// last message.
+// last message. Waits like a send where the end is a message of its own. After
+// an error, and when the peer is gone already, it may return an error.
 int channel_finish(struct channel *c);
 
+// Call channel_finish first: where there is no connection (mqueue, sysv-mq,
+// unix-dgram, udp) a close alone tells the peer's receive nothing, and a sender
+// that waits for room in a queue is not woken (mqueue, eventfd).
+//
 // Releases what this process holds of the channel. In the process that opened
 // it, also what has a name. NULL is allowed.
 void channel_close(struct channel *c);

@@ -111,14 +111,13 @@ static int held(int fd, uint64_t turn)
 static int open_file(int *sender, int *receiver)
 {
 	char path[NAME_BYTES];
-	enum { MODE = O_RDWR | O_CREAT | O_CLOEXEC };
 
 	int error = names_fresh(NAME_PATH, path);
 	if (error)
 		return error;
-	*sender = open(path, MODE | O_EXCL, 0600);
+	*sender = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	error = *sender == -1 ? -errno : 0;
-	*receiver = error ? -1 : open(path, MODE);
+	*receiver = error ? -1 : open(path, O_RDWR | O_CLOEXEC);
 	if (!error && *receiver == -1)
 		error = -errno;
 	int removed = names_remove(NAME_PATH, path, 0);

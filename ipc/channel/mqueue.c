@@ -22,7 +22,8 @@
 // comes: into a smaller one we receive by way of a spare.
 //
 // The end: none. A queue does not know who could still send, so an empty
-// message is our mark. Nor does anybody hear of a death: the receiver waits on.
+// message is our mark. Nor does anybody hear of a death, or of a close: the
+// receiver waits on, and so does a sender whose queue is full.
 // The queue goes with its last descriptor, once the name is unlinked.
 //
 // Price: two system calls, two copies, an allocation a message. Sources:

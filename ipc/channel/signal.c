@@ -19,7 +19,9 @@
 //
 // Limit: RLIMIT_SIGPENDING bounds the signals queued for all processes of the
 // receiver's user together. Above it the sender gets EAGAIN and is not told
-// when there is room again: it must look again (backoff_wait).
+// when there is room again: it must look again (backoff_wait). Until then every
+// program of that user is without: timer_create(2) fails there too. So this is
+// a channel for a few signals under way, not for a flood.
 //
 // End: a flag in shared memory, then a knock, a plain kill(2), which is sent
 // even if the queue is full. A receiver that sees the flag takes what is

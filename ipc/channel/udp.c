@@ -30,8 +30,11 @@
 // each CPU that drops from 1,000 on (net.core.netdev_max_backlog).
 //
 // The end: an empty datagram of data. A dead peer tells a receiver nothing: it
-// waits on. A sender gets ECONNREFUSED with the next send, because the kernel
-// answers a datagram to a closed port with an ICMP message.
+// waits on. A sender that has room gets ECONNREFUSED soon, because the kernel
+// answers a datagram to a closed port with an ICMP message; one that waits for a
+// credit sends nothing, and so hears nothing. A peer that closes in an orderly
+// way therefore sends a last credit, after its data port is gone: whoever waited
+// wakes, sends, and is refused. One that is killed cannot.
 //
 // Price: two system calls, two copies, and the stack once down and once up a
 // message. On one CPU also a context switch for nearly every datagram, where
@@ -210,6 +213,11 @@ static void close_credits(struct channel *c)
 {
 	struct flow *flow = c->state;
 
+	if (channel_has_side(c)) {
+		close(c->in);
+		c->ends[c->side][0] = c->ends[c->side][1] = -1;
+		send_whole(flow->credit[c->side], NULL, 0);
+	}
 	close_credit(flow, CHANNEL_LEFT);
 	close_credit(flow, CHANNEL_RIGHT);
 	free(flow);
