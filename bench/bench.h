@@ -5,7 +5,7 @@
 //   round.c    one round of one case: fresh processes, every pass of them
 //   run.c      rounds of all cases in turn, until the intervals are narrow
 //   result.c   what the rounds of a case say, as numbers and as JSON
-//   table.c    ... as text for people
+//   table.c    ... as text for people, finding.c its last sentence
 //   compare.c  two results against each other
 //   report.c   one HTML page
 //   rivals.c   the same mechanisms, timed by others in turn
@@ -102,8 +102,9 @@ struct bench_case {
 	const struct subject *subject;
 	size_t bytes;
 	enum placement placement;
-	int cpus[2];                 // worker i runs on cpus[i % 2]; -1: any
-	char excluded[160];          // why it is not measured, or ""
+	const char *where;  // ... as the name says it; "anywhere": not pinned
+	int cpus[2];        // worker i runs on cpus[i % 2]; -1: any
+	char excluded[160]; // why it is not measured, or ""
 	char floor[CASE_NAME_BYTES]; // the case that is its floor, or ""
 };
 
@@ -218,6 +219,10 @@ json_t *result_json(const struct result *results, size_t count,
 		    const struct run_facts *facts);
 // Reads a result file and checks its schema. NULL with a sentence in *why.
 json_t *result_load(const char *path, char why[256]);
+
+// The one sentence at the end. False when nothing was measured.
+bool finding(char *text, size_t room, const struct result *results,
+	     size_t count);
 
 void table_print(FILE *out, const struct result *results, size_t count,
 		 const struct run_facts *facts, int columns);

@@ -96,7 +96,8 @@ int bench_list(int argc, char **argv)
 	int error = plan_make(&plan, o.thorough ? PLAN_MATRIX : PLAN_USUAL,
 			      o.patterns, true, &unmatched);
 	if (error == -ENOENT) {
-		fprintf(stderr, "bench: no case matches %s: see 'bench list'\n",
+		fprintf(stderr,
+			"bench: no case matches '%s': see 'bench list'\n",
 			unmatched);
 		return 2;
 	}

@@ -263,9 +263,13 @@ void page_finding(FILE *out, const struct reading *r)
 			continue;
 		fputs(", <b>", out);
 		html_value(out, false, pipe->median);
-		fprintf(out, "</b> through a pipe, %.*f times as long",
-			pipe->median / fast->median < 9.95 ? 1 : 0,
-			pipe->median / fast->median);
+		fputs("</b> through a pipe", out);
+		if (pipe->interval.low > fast->interval.high)
+			fprintf(out, ", %.*f times as long",
+				pipe->median / fast->median < 9.95 ? 1 : 0,
+				pipe->median / fast->median);
+		else
+			fputs(", not surely longer", out);
 	}
 	if (begun)
 		fputs(".", out);

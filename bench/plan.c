@@ -62,12 +62,22 @@ static struct bench_case *find(const struct plan *plan, const char *name)
 	return NULL;
 }
 
+// Workers that are not pinned are nowhere in particular: there is one such case
+// of each subject and size.
+static const char *where(const struct maker *maker, enum placement placement)
+{
+	return maker->pin ? placement_names[placement] : "anywhere";
+}
+
 static void exclude(struct bench_case *c, const struct maker *maker)
 {
 	const struct subject *s = c->subject;
 	char size[HUMAN_BYTES], limit[HUMAN_BYTES];
 
 	c->cpus[0] = c->cpus[1] = -1;
+	bool empty = c->bytes == 0;
+	for (int i = 0; i < s->size_count; i++)
+		empty = empty && s->sizes[i] != 0;
 	if (s->missing[0])
 		snprintf(c->excluded, sizeof c->excluded, "%s", s->missing);
 	else if (c->bytes > s->limit_bytes)
@@ -75,9 +85,12 @@ static void exclude(struct bench_case *c, const struct maker *maker)
 			 "%s is above its limit of %s",
 			 size_name(size, c->bytes),
 			 size_name(limit, s->limit_bytes));
+	else if (empty)
+		snprintf(c->excluded, sizeof c->excluded,
+			 "a message needs at least a byte");
 	else if (!topology_pair(&maker->topology, c->placement, c->cpus))
 		snprintf(c->excluded, sizeof c->excluded,
-			 "this host has no two CPUs placed %s",
+			 "this process may use no two CPUs placed %s",
 			 placement_names[c->placement]);
 	if (!maker->pin)
 		c->cpus[0] = c->cpus[1] = -1;
@@ -85,19 +98,18 @@ static void exclude(struct bench_case *c, const struct maker *maker)
 
 // Less than a cache line costs what a cache line costs. A copy in memory is the
 // floor of a bandwidth wherever the two sides are.
-static void name_floor(struct bench_case *c)
+static void name_floor(struct bench_case *c, const struct maker *maker)
 {
 	const struct subject *s = c->subject;
 	char size[HUMAN_BYTES];
 
 	if (s->floor && strchr(strchr(s->floor, '/') + 1, '/'))
 		snprintf(c->floor, sizeof c->floor, "%s/%s", s->floor,
-			 placement_names[c->placement]);
+			 c->where);
 	else if (s->floor)
 		snprintf(c->floor, sizeof c->floor, "%s/%s/%s", s->floor,
 			 size_name(size, c->bytes < 64 ? 64 : c->bytes),
-			 placement_names[s->bandwidth ? SAME_CPU
-						      : c->placement]);
+			 s->bandwidth ? where(maker, SAME_CPU) : c->where);
 }
 
 static int add(struct maker *maker, const struct family *family,
@@ -109,18 +121,18 @@ static int add(struct maker *maker, const struct family *family,
 		.family = family,
 		.subject = subject,
 		.bytes = bytes,
-		.placement = placement,
+		.placement = maker->pin ? placement : SAME_CPU,
+		.where = where(maker, placement),
 	};
 	char size[HUMAN_BYTES];
 
 	snprintf(c.name, sizeof c.name, "%s/%s/%s/%s", family->name,
-		 subject->name, size_name(size, bytes),
-		 placement_names[placement]);
+		 subject->name, size_name(size, bytes), c.where);
 	if (find(plan, c.name))
 		return 0;
 	exclude(&c, maker);
 
-	name_floor(&c);
+	name_floor(&c, maker);
 
 	struct bench_case *grown = reallocarray(plan->cases, plan->count + 1,
 						sizeof c);
@@ -187,7 +199,7 @@ static int add_named(struct maker *maker, const char *name)
 		for (size_t i = 0; i < count; i++)
 			for (int p = 0; p < PLACEMENTS; p++)
 				if (!strcmp(s[i].name, parts[1]) &&
-				    !strcmp(placement_names[p], parts[3]) &&
+				    !strcmp(where(maker, p), parts[3]) &&
 				    s[i].placements & 1 << p)
 					return add(maker, plan_family(f), &s[i],
 						   bytes, p);
@@ -195,8 +207,14 @@ static int add_named(struct maker *maker, const char *name)
 	return -ENOENT;
 }
 
-static bool matches(const char *name, const char *pattern)
+static bool matches(const char *name, const char *text)
 {
+	char pattern[2 * CASE_NAME_BYTES];
+	size_t n = strlen(text);
+
+	// "ipc/" is all of ipc
+	snprintf(pattern, sizeof pattern, "%.*s",
+		 (int)(n && text[n - 1] == '/' ? n - 1 : n), text);
 	return !fnmatch(pattern, name, FNM_PATHNAME | FNM_LEADING_DIR) ||
 	       !fnmatch(pattern, name, 0);
 }

@@ -17,6 +17,7 @@
 
 #include "bench.h"
 #include "options.h"
+#include "reader.h"
 
 const double result_percentiles[PERCENTILES] = { 50, 90, 99, 99.9 };
 
@@ -93,8 +94,9 @@ static void distribution(struct result *r, double clock_cost_ns)
 	r->below_clock = p50 * r->c->subject->hops < CLOCKS * clock_cost_ns;
 	for (int i = 0; i < PERCENTILES; i++) {
 		double p = result_percentiles[i] / 100;
-		size_t at = r->samples ? lround(p * (double)(r->samples - 1))
-				       : 0;
+		// The nearest rank: no more than 1 - p lie beyond it.
+		double rank = ceil(p * (double)r->samples - 1e-9);
+		size_t at = rank < 1 ? 0 : (size_t)rank - 1;
 		r->percentile[i] =
 			r->below_clock || r->samples < stats_samples_for(p)
 				? NAN
@@ -104,7 +106,7 @@ static void distribution(struct result *r, double clock_cost_ns)
 
 static void stability(struct result *r)
 {
-	char values[2][HUMAN_BYTES];
+	char values[2][VALUE_BYTES];
 	double sorted[MAX_ROUNDS];
 
 	if (r->rounds < 4)
@@ -125,11 +127,10 @@ static void stability(struct result *r)
 	size_t n = 0, room = sizeof r->why_unstable;
 	if (split && r->c->subject->bandwidth)
 		n = snprintf(r->why_unstable, room,
-			     "%zu rounds near %s/s, %zu near %s/s",
-			     two.low_count,
-			     human_size(values[0], two.low_median),
+			     "%zu rounds near %s, %zu near %s", two.low_count,
+			     human_value(values[0], true, two.low_median),
 			     two.high_count,
-			     human_size(values[1], two.high_median));
+			     human_value(values[1], true, two.high_median));
 	else if (split)
 		n = snprintf(r->why_unstable, room,
 			     "%zu rounds near %s, %zu near %s", two.low_count,

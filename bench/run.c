@@ -50,7 +50,8 @@ struct options {
 
 static const struct argp_option option_table[] = {
 	{ "time", 't', "TIME", 0,
-	  "how long the run may take (default: a second a case)", 0 },
+	  "how long the run may take (default: a second a case); the least "
+	  "rounds, 8 a case or 3 with --quick, are played in any case", 0 },
 	{ "quick", OPTION_QUICK, NULL, 0,
 	  "a short look: few rounds, wide intervals", 0 },
 	{ "thorough", OPTION_THOROUGH, NULL, 0,
@@ -260,20 +261,23 @@ static int save(const char *path, const json_t *json)
 static int report(struct run *run, struct run_facts *facts)
 {
 	const struct options *o = run->options;
-	size_t count = run->plan.count, failed = 0;
+	size_t count = run->plan.count, failed = 0, rounds = 0;
 	int status = 0;
 
 	facts->elapsed_s = (now_ns() - run->started_ns) / 1e9;
 	facts->interrupted = stop_signal != 0;
 	result_summarise(run->results, count, facts->clock_cost_ns);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		failed += run->results[i].failure[0] != '\0';
+		rounds += run->results[i].rounds;
+	}
 	json_t *json = must_ptr(result_json(run->results, count, facts));
-	if (o->json)
+	// A run that measured nothing must not replace one that did.
+	if (o->json && !(stop_signal && !rounds))
 		status = save(o->json, json);
 	if (o->format_json) {
-		must(json_dumpf(json, stdout,
-				JSON_INDENT(1) | JSON_REAL_PRECISION(7)));
+		(void)json_dumpf(json, stdout,
+				 JSON_INDENT(1) | JSON_REAL_PRECISION(7));
 		putchar('\n');
 	} else {
 		struct canvas canvas = canvas_of(STDOUT_FILENO);
@@ -308,7 +312,8 @@ static int body(void *argument)
 	int error = plan_make(&run.plan, o->thorough ? PLAN_MATRIX : PLAN_USUAL,
 			      o->patterns, o->pin, &unmatched);
 	if (error == -ENOENT) {
-		fprintf(stderr, "bench: no case matches %s: see 'bench list'\n",
+		fprintf(stderr,
+			"bench: no case matches '%s': see 'bench list'\n",
 			unmatched);
 		return 2;
 	}

@@ -130,7 +130,7 @@ static void cpu_cell(char cell[CELL_BYTES], const struct result *r,
 	int first = number ? 1 : 0;
 	int last = number ? r->c->subject->workers - 1 : 0;
 	for (int i = first; i <= last; i++)
-		cpu += r->cpu_ns[i] / r->usage_ops;
+		cpu += r->cpu_ns[i] / r->usage_ops / (last - first + 1);
 	significant(cell, (number && last < 1 ? NAN : cpu) / time_scale(unit));
 }
 
@@ -153,8 +153,8 @@ static const struct column columns[] = {
 	{ "per s", 7, 10, rate_cell, 0 },
 	{ "vol", 5, 5, switches_cell, 0 },
 	{ "inv", 5, 6, switches_cell, 1 },
-	{ "cpu 0", 7, 11, cpu_cell, 0 },
-	{ "others", 7, 12, cpu_cell, 1 },
+	{ "cpu 1st", 7, 11, cpu_cell, 0 },
+	{ "rest", 7, 12, cpu_cell, 1 },
 };
 enum { COLUMNS = sizeof columns / sizeof *columns };
 
@@ -209,7 +209,7 @@ static void name_of(char name[CELL_BYTES], const struct result *r,
 		    size_t usual_bytes)
 {
 	char size[HUMAN_BYTES];
-	if (r->c->bytes == usual_bytes || r->c->bytes == 0)
+	if (r->c->bytes == usual_bytes || (r->c->bytes == 0 && !usual_bytes))
 		snprintf(name, CELL_BYTES, "%s", r->c->subject->name);
 	else
 		snprintf(name, CELL_BYTES, "%s %s", r->c->subject->name,
@@ -246,8 +246,8 @@ static void title(FILE *out, struct result *const *rows, size_t usual,
 			 c->cpus[1]);
 	snprintf(text, sizeof text, "%s: %s%s%s, %s%s, in %s%s",
 		 c->family->name, c->family->title, usual ? ", " : "",
-		 usual ? human_size(size, usual) : "",
-		 placement_names[c->placement], where, unit->name,
+		 usual ? human_size(size, usual) : "", c->where, where,
+		 unit->name,
 		 strcmp(unit->name, "GB/s") ? "" : ", single messages in us");
 	putc('\n', out);
 	wrap(out, text, layout->width, 0);
@@ -342,8 +342,10 @@ static void machine(FILE *out, const struct run_facts *facts,
 	wrap(out, text, layout->width, 0);
 }
 
-static void not_measured(FILE *out, const struct result *results, size_t count)
+static void not_measured(FILE *out, const struct result *results, size_t count,
+			 const struct layout *layout)
 {
+	char line[512];
 	bool titled = false;
 	for (size_t i = 0; i < count; i++) {
 		const struct result *r = &results[i];
@@ -357,77 +359,10 @@ static void not_measured(FILE *out, const struct result *results, size_t count)
 		if (!titled)
 			fprintf(out, "\nnot measured\n");
 		titled = true;
-		fprintf(out, "  %-40s %s%s\n", r->c->name,
-			r->failure[0] ? "FAILED: " : "", why);
+		snprintf(line, sizeof line, "%s: %s%s", r->c->name,
+			 r->failure[0] ? "FAILED: " : "", why);
+		wrap(out, line, layout->width, 2);
 	}
-}
-
-static const char *at_placement(enum placement placement)
-{
-	static const char *const phrases[PLACEMENTS] = {
-		[SAME_CPU] = "on one CPU",
-		[SMT] = "between two hardware threads of a core",
-		[CROSS_CORE] = "between two cores",
-		[CROSS_SOCKET] = "between two sockets",
-	};
-	return phrases[placement];
-}
-
-// The fastest round trip of a size and placement; `asleep` leaves out those
-// that keep a CPU busy while they wait.
-static const struct result *fastest(const struct result *results, size_t count,
-				    const struct bench_case *like, bool asleep)
-{
-	const struct result *best = NULL;
-	for (size_t i = 0; i < count; i++) {
-		const struct result *r = &results[i];
-		if (!strcmp(r->c->family->name, "ipc") && r->rounds &&
-		    !r->failure[0] && r->c->bytes == like->bytes &&
-		    r->c->placement == like->placement &&
-		    !(asleep && r->c->subject->spins) &&
-		    (!best || r->median < best->median))
-			best = r;
-	}
-	return best;
-}
-
-// What to act on: the round trip that most people build on is a pipe's, so the
-// best is held against that, at the farthest placement measured. False when
-// there is nothing to say.
-static bool finding(char *text, size_t room, const struct result *results,
-		    size_t count)
-{
-	const struct result *pipe = NULL;
-	char size[HUMAN_BYTES], time[HUMAN_BYTES];
-
-	for (size_t i = 0; i < count; i++)
-		if (!strcmp(results[i].c->family->name, "ipc") &&
-		    !strcmp(results[i].c->subject->name, "pipe") &&
-		    results[i].rounds && !results[i].failure[0] &&
-		    (!pipe || results[i].c->placement > pipe->c->placement))
-			pipe = &results[i];
-	if (!pipe)
-		return false;
-	const struct result *best = fastest(results, count, pipe->c, false);
-	const struct result *asleep = fastest(results, count, pipe->c, true);
-	if (best == pipe)
-		return false;
-	size_t n = snprintf(text, room,
-			    "For %s %s here: %s, %s a round trip, %.3g times "
-			    "under a pipe",
-			    human_size(size, pipe->c->bytes),
-			    at_placement(pipe->c->placement),
-			    best->c->subject->name,
-			    human_duration(time, best->median),
-			    pipe->median / best->median);
-	if (asleep && asleep != best)
-		n += snprintf(text + n, room - n,
-			      " (it keeps its CPU busy while it waits; where "
-			      "that may not be: %s, %s)",
-			      asleep->c->subject->name,
-			      human_duration(time, asleep->median));
-	snprintf(text + n, room - n, ".");
-	return true;
 }
 
 static void explain(FILE *out, const struct layout *layout,
@@ -440,8 +375,9 @@ static void explain(FILE *out, const struct layout *layout,
 		 "median and interval: over rounds of fresh processes; p50 to "
 		 "max: single operations, stamped in a pass of their own (the "
 		 "clock's %.0f ns included); x floor: times the cheapest way "
-		 "two "
-		 "processes can do this here; ~ the rounds disagree",
+		 "two processes can do this here (near 1: not told apart from "
+		 "it; threads save the change of address space); ~ the rounds "
+		 "disagree",
 		 facts->clock_cost_ns);
 	wrap(out, text, layout->width, 0);
 	if (layout->ranks > 6)
@@ -450,10 +386,17 @@ static void explain(FILE *out, const struct layout *layout,
 		     "switches an operation, of all workers (one that is "
 		     "woken may preempt the one that woke it)",
 		     layout->width, 0);
+	if (layout->ranks > COLUMNS - 3)
+		wrap(out,
+		     "cpu 1st, rest: CPU time an operation of the worker "
+		     "that is timed, and of the others on average",
+		     layout->width, 0);
 	if (layout->ranks < COLUMNS) {
-		snprintf(text, sizeof text,
-			 "(%d more columns in a wider terminal or with --json)",
-			 COLUMNS - layout->ranks);
+		snprintf(
+			text, sizeof text,
+			"(%d more column%s in a wider terminal or with --json)",
+			COLUMNS - layout->ranks,
+			COLUMNS - layout->ranks == 1 ? "" : "s");
 		wrap(out, text, layout->width, 0);
 	}
 }
@@ -479,6 +422,7 @@ void table_print(FILE *out, const struct result *results, size_t count,
 {
 	struct layout layout = layout_for(results, count, width);
 	struct result **rows = calloc(count + 1, sizeof *rows);
+	bool measured = false;
 	char text[512];
 
 	if (!rows)
@@ -490,12 +434,14 @@ void table_print(FILE *out, const struct result *results, size_t count,
 			if (same_section(&results[first], &results[i]) &&
 			    results[i].rounds && !results[i].failure[0])
 				rows[n++] = (struct result *)&results[i];
+		measured = measured || n;
 		if (n && rows[0] == &results[first])
 			section(out, rows, n, &layout);
 	}
 	free(rows);
-	not_measured(out, results, count);
-	explain(out, &layout, facts);
+	not_measured(out, results, count, &layout);
+	if (measured)
+		explain(out, &layout, facts);
 	snprintf(text, sizeof text,
 		 facts->interrupted ? "interrupted after %.1f s: what was "
 				      "measured so far"

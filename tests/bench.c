@@ -110,6 +110,56 @@ START_TEST(patterns_choose)
 }
 END_TEST
 
+START_TEST(what_cannot_be_sent_is_a_row_that_says_so)
+{
+	struct outcome o = run(BENCH, "list", "ipc/pipe/0B/same-cpu",
+			       "bandwidth/pipe/0B/same-cpu", NULL);
+	ck_assert_int_eq(o.exit, 0);
+	ck_assert_int_eq(lines(o.out), 2);
+	ck_assert_ptr_nonnull(strstr(o.out, "needs at least a byte"));
+	outcome_free(&o);
+}
+END_TEST
+
+START_TEST(workers_that_are_not_pinned_are_anywhere)
+{
+	struct outcome o = run(BENCH, "run", "--quick", "--no-pin",
+			       "--format=json", "ipc/pipe/", NULL);
+	ck_assert_int_eq(o.exit, 0);
+	ck_assert_ptr_nonnull(strstr(o.out, "ipc/pipe/1KiB/anywhere"));
+	ck_assert_ptr_nonnull(strstr(o.out, "\"pinned\": false"));
+	ck_assert_ptr_null(strstr(o.out, "/same-cpu"));
+	ck_assert_ptr_null(strstr(o.out, "/cross-core"));
+	outcome_free(&o);
+}
+END_TEST
+
+START_TEST(every_run_ends_with_a_sentence)
+{
+	static const char *const about[] = { "floor/syscall", "bandwidth/tcp",
+					     "ipc/tcp", "ipc/pipe" };
+	for (size_t i = 0; i < sizeof about / sizeof *about; i++) {
+		struct outcome o = run(BENCH, "run", "--quick", about[i], NULL);
+		size_t n = strlen(o.out);
+		ck_assert_msg(n > 2 && !strcmp(o.out + n - 2, ".\n") &&
+				      strstr(o.out, " here: "),
+			      "%s ends with: %s", about[i],
+			      o.out + (n > 100 ? n - 100 : 0));
+		outcome_free(&o);
+	}
+}
+END_TEST
+
+START_TEST(a_list_leaves_nothing)
+{
+	struct outcome o = run_shell("d=$(mktemp -d); TMPDIR=$d"
+				     " $B/bench/bench list >$d/list;"
+				     " rm $d/list; rmdir $d && echo empty");
+	ck_assert_str_eq(o.out, "empty\n");
+	outcome_free(&o);
+}
+END_TEST
+
 // --- options -----------------------------------------------------------------
 
 static const struct {
@@ -386,6 +436,10 @@ Suite *bench_suite(void)
 	tcase_add_test(plan, default_set_is_small_and_named);
 	tcase_add_test(plan, every_mechanism_has_a_round_trip);
 	tcase_add_test(plan, patterns_choose);
+	tcase_add_test(plan, what_cannot_be_sent_is_a_row_that_says_so);
+	tcase_add_test(plan, workers_that_are_not_pinned_are_anywhere);
+	tcase_add_test(plan, every_run_ends_with_a_sentence);
+	tcase_add_test(plan, a_list_leaves_nothing);
 	suite_add_tcase(suite, plan);
 
 	tcase_set_timeout(options, 60);
