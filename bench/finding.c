@@ -134,7 +134,7 @@ bool finding(char *text, size_t room, const struct result *results,
 	if (pipe && pipe != best)
 		ratio = stats_ratio_interval(pipe->values, pipe->rounds,
 					     best->values, best->rounds, 0.5);
-	if (pipe && ratio.low <= 1) {
+	if (pipe && pipe != best && ratio.low <= 1) {
 		snprintf(text + n, room - n,
 			 "nothing measured is surely faster than a pipe, %s a "
 			 "round trip.",
@@ -144,9 +144,10 @@ bool finding(char *text, size_t room, const struct result *results,
 	n += snprintf(text + n, room - n, "%s, %s a round trip",
 		      best->c->subject->name,
 		      human_duration(time, best->median));
-	if (pipe)
-		n += snprintf(text + n, room - n, ", %.3g times under a pipe",
-			      pipe->median / best->median);
+	if (pipe && pipe != best)
+		n += snprintf(text + n, room - n,
+			      ", %.3g to %.3g times under a pipe", ratio.low,
+			      ratio.high);
 	if (asleep && asleep != best) {
 		int alike = not_told_apart(results, count, asleep);
 		n += snprintf(text + n, room - n,
