@@ -236,7 +236,8 @@ static void fail(struct round *round, int error, const char *step)
 	round->error = error;
 	if (error == -ETIMEDOUT)
 		snprintf(round->failure, sizeof round->failure,
-			 "%s: not done within %d s", step, PASS_LIMIT_S);
+			 "%s: not done in time (%d s a pass)", step,
+			 PASS_LIMIT_S);
 	else
 		snprintf(round->failure, sizeof round->failure, "%s: %s", step,
 			 error == -EBADMSG ? "bytes were lost or mixed up"

@@ -429,6 +429,15 @@ START_TEST(where_the_page_goes)
 	well_formed(o.out);
 	outcome_free(&o);
 
+	// the measurements do not become the page
+	o = run(BENCH, "report", "-o", result, result, NULL);
+	ck_assert_int_eq(o.exit, 2);
+	contains(o.err, "is a result");
+	outcome_free(&o);
+	o = run(BENCH, "compare", result, result, NULL);
+	ck_assert_int_eq(o.exit, 0);
+	outcome_free(&o);
+
 	// a link stays a link, its file keeps its mode
 	ck_assert_int_eq(chmod(page, 0640), 0);
 	ck_assert_int_eq(symlink(page, link), 0);

@@ -265,6 +265,40 @@ START_TEST(interrupted_send)
 }
 END_TEST
 
+// A receiver that closes in an orderly way while a sender waits for it: the
+// sender must be told. Left out are those that say in their files that it is
+// not, and signals, of which the user has only so many.
+static void send_until_refused(struct channel *c)
+{
+	static char message[65507];
+	int error;
+
+	while (!(error = channel_send(c, message, message_bytes)))
+		;
+	need(error < 0, "send returns %d", error);
+}
+
+static void leave_while_it_waits(struct channel *c)
+{
+	await_sleep(channel_peer(c));
+}
+
+static void play_orderly_close(void)
+{
+	play_sides(message_bytes, send_until_refused, leave_while_it_waits);
+}
+
+START_TEST(a_waiting_sender_is_told_of_a_close)
+{
+	MECHANISM();
+	if (is_event() || !strcmp(mechanism->name, "mqueue") ||
+	    !strcmp(mechanism->name, "signal"))
+		return;
+	message_bytes = at_most(4096);
+	perform(play_orderly_close);
+}
+END_TEST
+
 // ## Strangers
 //
 // Everybody on the machine may send to a port. The worst moment is when ours is
@@ -319,5 +353,7 @@ void add_trouble_tests(TCase *tests, int mechanisms)
 	tcase_add_loop_test(tests, round_trips_under_alarms, 0, mechanisms);
 	tcase_add_loop_test(tests, interrupted_receive, 0, mechanisms);
 	tcase_add_loop_test(tests, interrupted_send, 0, mechanisms);
+	tcase_add_loop_test(tests, a_waiting_sender_is_told_of_a_close, 0,
+			    mechanisms);
 	tcase_add_loop_test(tests, strangers_are_not_heard, 0, mechanisms);
 }
