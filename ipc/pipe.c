@@ -33,19 +33,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "host.h"
 #include "lab.h"
+#include "privilege.h"
 
 enum { READ, WRITE };
 
@@ -161,13 +160,9 @@ static int set_size(int fd, size_t bytes)
 
 static void ask_without_capabilities(size_t bytes)
 {
-	struct __user_cap_header_struct me = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	const struct __user_cap_data_struct none[2] = { { 0 } };
 	int fd[2];
 
-	must(syscall(SYS_capset, &me, none));
+	give_up_capabilities();
 	must(pipe(fd));
 	int result = fcntl(fd[WRITE], F_SETPIPE_SZ, (int)bytes);
 	int error = result == -1 ? errno : 0;

@@ -34,16 +34,32 @@ static int removed(int result)
 								    : -errno;
 }
 
+// On a read-only file system unlink(2) says EROFS, whether there is something or
+// not; so where it does, we look.
 static int remove_shm(int directory, const char *name)
 {
+	int result = removed(shm_unlink(name));
+
 	(void)directory;
-	return removed(shm_unlink(name));
+	if (result != -EROFS)
+		return result;
+	int fd = shm_open(name, O_RDONLY | O_CLOEXEC, 0);
+	if (fd != -1)
+		close(fd);
+	return fd == -1 && errno == ENOENT ? 0 : -EROFS;
 }
 
 static int remove_sem(int directory, const char *name)
 {
+	int result = removed(sem_unlink(name));
+
 	(void)directory;
-	return removed(sem_unlink(name));
+	if (result != -EROFS)
+		return result;
+	sem_t *semaphore = sem_open(name, 0);
+	if (semaphore != SEM_FAILED)
+		sem_close(semaphore);
+	return semaphore == SEM_FAILED && errno == ENOENT ? 0 : -EROFS;
 }
 
 // A system call of its own: it works where /dev/mqueue is not mounted, too.

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -168,6 +169,43 @@ START_TEST(mounts_are_not_entered)
 }
 END_TEST
 
+// With /dev/shm read-only, for us: a name that nobody used is no failure, an
+// object that is there is one.
+static int clear_read_only(void)
+{
+	const char *memory = "/dev/shm";
+	char unused[NAME_BYTES], used[NAME_BYTES];
+
+	if (unshare(CLONE_NEWNS) == -1 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1)
+		return 77;
+	if (names_fresh(NAME_POSIX, unused) || names_fresh(NAME_SHM, used))
+		return 1;
+	int fd = shm_open(used, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd == -1 || close(fd) == -1 ||
+	    mount(memory, memory, NULL, MS_BIND, NULL) == -1 ||
+	    mount(NULL, memory, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL))
+		return 2;
+	if (names_remove(NAME_POSIX, unused, 0) != 0)
+		return 3;
+	if (names_clear() != -EROFS)
+		return 4;
+	return umount(memory) == -1 || names_close() != 0 ? 5 : 0;
+}
+
+START_TEST(read_only_memory)
+{
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(clear_read_only());
+	int status = status_of(pid);
+	if (WEXITSTATUS(status) == 77)
+		SKIP("a mount namespace needs root");
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 // What cannot be removed is remembered.
 START_TEST(refusal_is_remembered)
 {
@@ -201,5 +239,6 @@ void add_attack_tests(Suite *suite)
 	tcase_add_test(attacks, ledger_cut_short);
 	tcase_add_test(attacks, links_are_not_followed);
 	tcase_add_test(attacks, mounts_are_not_entered);
+	tcase_add_test(attacks, read_only_memory);
 	tcase_add_test(attacks, refusal_is_remembered);
 }
