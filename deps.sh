@@ -33,6 +33,7 @@ run:pkg-config        pkgconf              pkgconf-pkg-config pkgconf           
 lib:liburing:2.3      liburing-dev         liburing-devel     liburing          liburing-dev      liburing-devel
 lib:check:0.15        check                check-devel        check             check-dev         check-devel
 lib:jansson:2.13      libjansson-dev       jansson-devel      jansson           jansson-dev       libjansson-devel
+lib:libxxhash:0.8     libxxhash-dev        xxhash-devel       xxhash            xxhash-dev        xxhash-devel
 run:gnuplot           gnuplot-nox          gnuplot            gnuplot           gnuplot           gnuplot
 header:argp.h         libc6-dev            glibc-devel        glibc             argp-standalone   glibc-devel
 header:linux/futex.h  linux-libc-dev       kernel-headers     linux-api-headers linux-headers     linux-glibc-devel
@@ -49,12 +50,16 @@ run:valgrind          valgrind+libc6-dbg   valgrind           valgrind          
 run:setpriv           util-linux           util-linux         util-linux        setpriv           util-linux
 run:script            bsdutils             util-linux-script  util-linux        util-linux-misc   util-linux
 run:ps                procps               procps-ng          procps-ng         procps-ng         procps
+run:nc                netcat-openbsd       nmap-ncat          openbsd-netcat    netcat-openbsd    netcat-openbsd
+run:curl              curl                 curl               curl              curl              curl
 run:mke2fs            e2fsprogs            e2fsprogs          e2fsprogs         e2fsprogs         e2fsprogs
 run:genext2fs         genext2fs            genext2fs          -                 genext2fs         genext2fs
 run:perf              linux-perf           perf               perf              perf              perf
 run:hackbench         rt-tests             realtime-tests     rt-tests          rt-tests          rt-tests
 run:stress-ng         stress-ng            stress-ng          stress-ng         stress-ng         stress-ng
 lib:ck:0.6            libck-dev            ck-devel           -                 -                 concurrencykit-devel
+run:g++               g++                  gcc-c++            gcc               g++               gcc-c++
+header:boost/lockfree libboost-dev         boost-devel        boost             boost-dev         libboost_headers-devel
 header:boost/context  libboost-context-dev boost-devel        boost             boost-dev         libboost_context-devel
 file:/usr/aarch64-linux-gnu/include/stdio.h libc6-dev-arm64-cross - - - -
 '
@@ -208,7 +213,7 @@ install() {
 flags() {
 	folder=$1
 	static=${2-}
-	libraries='liburing check jansson'
+	libraries='liburing check jansson libxxhash'
 
 	words=$(missing "$deps" words | grep -vx gnuplot | joined)
 	[ -z "$words" ] || die "missing here: $words; 'make deps' installs it"

@@ -304,7 +304,8 @@ START_TEST(build_names_what_is_missing)
 					 "PKG_CONFIG_LIBDIR=$PWD/empty make");
 	ck_assert_int_ne(outcome.exit, 0);
 	has(outcome.err, "missing here: check (0.15 or newer), jansson (");
-	has(outcome.err, "liburing (2.3 or newer); 'make deps' installs");
+	has(outcome.err, "liburing (2.3 or newer), libxxhash (0.8 or newer); "
+			 "'make deps' installs");
 	outcome_free(&outcome);
 	good("! test -e log");
 	good("PKG_CONFIG_LIBDIR=$PWD/empty make clean help uninstall");
@@ -344,7 +345,8 @@ static void put_machine(const char *manager, const char *provides)
 // Its library files come with their own version, gnuplot is a file that can be
 // executed, and pkg-config is where PKG_CONFIG expects it.
 #define PROVIDES(liburing_version)                                            \
-	"for lib in liburing=" liburing_version " check=1 jansson=3; do "     \
+	"for lib in liburing=" liburing_version                               \
+	" check=1 jansson=3 libxxhash=1; do "                                 \
 	"printf 'Name: x\\nDescription: x\\nVersion: %s\\n' ${lib#*=} "       \
 	">pc/${lib%=*}.pc; done; echo '#!/bin/sh' >bin/gnuplot; "             \
 	"/bin/chmod +x bin/gnuplot; ln -sf $REAL bin/a-pkg-config"
@@ -354,18 +356,23 @@ static const char machine[] =
 	"PKG_CONFIG_LIBDIR=$PWD/pc PATH=$PWD/bin; ";
 
 static const struct manager {
-	const char *program, *asks, *for_package[4];
+	const char *program, *asks, *for_package[5];
 } managers[] = {
 	{ "apt-get", "\napt-get install -y -q --no-install-recommends ",
-	  { "check", "gnuplot-nox", "libjansson-dev", "liburing-dev" } },
+	  { "check", "gnuplot-nox", "libjansson-dev", "liburing-dev",
+	    "libxxhash-dev" } },
 	{ "dnf", "\ndnf install -y ",
-	  { "check-devel", "gnuplot", "jansson-devel", "liburing-devel" } },
+	  { "check-devel", "gnuplot", "jansson-devel", "liburing-devel",
+	    "xxhash-devel" } },
 	{ "pacman", "\npacman -S --needed --noconfirm ",
-	  { "check", "gnuplot", "jansson", "liburing" } },
+	  { "check", "gnuplot", "jansson", "liburing",
+	    "xxhash" } },
 	{ "apk", "\napk add ",
-	  { "check-dev", "gnuplot", "jansson-dev", "liburing-dev" } },
+	  { "check-dev", "gnuplot", "jansson-dev", "liburing-dev",
+	    "xxhash-dev" } },
 	{ "zypper", "\nzypper --non-interactive install ",
-	  { "check-devel", "gnuplot", "libjansson-devel", "liburing-devel" } },
+	  { "check-devel", "gnuplot", "libjansson-devel", "liburing-devel",
+	    "xxhash-devel" } },
 };
 
 enum { MANAGERS = sizeof managers / sizeof *managers };
@@ -381,7 +388,7 @@ START_TEST(build_deps_asks_the_manager)
 	const char *log = good("echo; cat log");
 	has(log, m->asks);
 	const char *asked = strstr(log, m->asks) + strlen(m->asks) - 1;
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 5; i++) {
 		char word[64];
 		snprintf(word, sizeof word, " %s", m->for_package[i]);
 		has(asked, word);
