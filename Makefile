@@ -48,6 +48,7 @@ programs := $(labs) $(if $(wildcard bench/*.c),bench/bench)
 
 c_files := $(wildcard lib/*.c bench/*.c tests/*.c $(FOLDERS:%=%/*.c) \
 	$(FOLDERS:%=%/*/*.c))
+cpp_files := $(wildcard bench/rivals/*.cpp)
 s_files := $(wildcard $(FOLDERS:%=%/*/*.S))
 headers := $(wildcard lib/*.h bench/*.h tests/*.h $(FOLDERS:%=%/*/*.h))
 scripts := $(wildcard deps.sh .ci/run */*.sh)
@@ -149,14 +150,26 @@ deps-dev: deps
 bench: $(B)/bench/bench
 	$(Q)$< run $(BENCH)
 
+##   when       which mechanism when, at the prices of this machine
+when: $(B)/bench/bench
+	$(Q)$< when $(WHEN)
+
 ##   check      the Check suite              CHECK="stats ipc" plays these two
 ##   soak       with the long tests
 check soak: all $(B)/tests/check
 	$(Q)$(if $(filter soak,$@),OSLAB_SOAK=1) $(B)/tests/check $(CHECK)
 
 ##   rivals     times others' benchmarks beside ours, in turns
-rivals: $(B)/bench/bench
+rivals: $(B)/bench/bench $(cpp_files:%.cpp=$(O)/%)
 	$(Q)$< rivals
+
+# Others' queues are C++: made where there is a compiler for it and the library.
+$(O)/bench/rivals/%: bench/rivals/%.cpp $(O)/flags
+	$(call step,CXX,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)if $(CXX) -E $< >/dev/null 2>&1; then \
+		$(CXX) -std=c++17 -Wall -Wextra $(CFLAGS) -o $@ $<; else \
+		echo 'skipped: no C++ compiler, or no Boost (make deps-dev)'; fi
 
 ##   list       every program with what it shows, by chapter
 list: $(O)/catalogue
@@ -167,7 +180,8 @@ list: $(O)/catalogue
 tour: $(O)/catalogue
 	@B=$(B) docs/tour.sh <$<
 
-# A line a program: its name, one line, its chapter; separated by tabs.
+# A line a program: its name, one line, its chapter, and "tool" where it has no
+# scenes; separated by tabs.
 $(O)/catalogue: always $(programs:%=$(B)/%)
 	@for p in $(programs); do $(B)/$$p --catalogue || exit; done >$@.new
 	@sort -s -t "$$(printf '\t')" -k 3n,3 -k 3,3 $@.new >$@ && rm $@.new
@@ -249,4 +263,4 @@ help:
 
 .PHONY: all always bench check clean coverage deps deps-dev format help \
 	install lint lint-cppcheck lint-format lint-shell lint-tidy list \
-	objects rivals soak sweep tour uninstall
+	objects rivals soak sweep tour uninstall when

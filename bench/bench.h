@@ -6,6 +6,7 @@
 //   run.c      rounds of all cases in turn, until the intervals are narrow
 //   result.c   what the rounds of a case say, as numbers and as JSON
 //   table.c    ... as text for people, finding.c its last sentence
+//   when.c     which mechanism when: its figures, when_page.c the table
 //   compare.c  two results against each other
 //   report.c   one HTML page
 //   rivals.c   the same mechanisms, timed by others in turn
@@ -16,6 +17,7 @@
 #ifndef BENCH_H
 #define BENCH_H
 
+#include <argp.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -29,7 +31,12 @@
 
 // --- what can be measured ----------------------------------------------------
 
-enum { CASE_NAME_BYTES = 96, MAX_WORKERS = 64, MAX_SIZES = 12 };
+enum {
+	CASE_NAME_BYTES = 96,
+	MAX_WORKERS = 64,
+	MAX_SIZES = 12,
+	MAX_MECHANISMS = 64,
+};
 
 struct worker;
 
@@ -128,6 +135,11 @@ void plan_free(struct plan *plan);
 // The families, by number; NULL behind the last.
 const struct family *plan_family(size_t number);
 
+// The subject of that name, and its family in *family where that is not NULL;
+// or NULL.
+const struct subject *plan_subject(const char *family_name, const char *name,
+				   const struct family **family);
+
 // --- one round ---------------------------------------------------------------
 
 enum { MAX_BATCHES = 64, MAX_STAMPS = 8192 };
@@ -220,17 +232,63 @@ json_t *result_json(const struct result *results, size_t count,
 // Reads a result file and checks its schema. NULL with a sentence in *why.
 json_t *result_load(const char *path, char why[256]);
 
-// The one sentence at the end. False when nothing was measured.
-bool finding(char *text, size_t room, const struct result *results,
-	     size_t count);
+// Those of them that have values; the rest failed or was not reached.
+bool has_figures(const struct result *result);
+
+// The one sentence at the end. `here` is "here", or where else the results were
+// measured. False when nothing was measured.
+bool finding(char *text, size_t room, const char *here,
+	     const struct result *results, size_t count);
+
+// "between two cores"
+const char *where_phrase(const struct bench_case *c);
 
 void table_print(FILE *out, const struct result *results, size_t count,
 		 const struct run_facts *facts, int columns);
+
+// Prints words up to the width. The first line begins with the label, filled up
+// to `indent` columns, or a blank behind it; further lines are indented by so
+// many.
+void print_wrapped(FILE *out, const char *label, const char *text, int width,
+		   int indent);
+
+// Three digits of a value, "-" for NAN.
+enum { CELL_BYTES = 64 };
+const char *significant(char cell[CELL_BYTES], double value);
+
+// --- measuring -----------------------------------------------------------------
+
+// What is measured, for how long, and where it is kept.
+struct measuring {
+	enum plan_set set;
+	char **patterns;
+	bool pin, quick;
+	int64_t time_ns;  // of all; 0: case_ns for each case
+	int64_t case_ns;  // 0: a second
+	const char *json; // a file, or NULL
+};
+
+// The options --time, --quick and --json: an argp child whose input is a struct
+// measuring.
+extern const struct argp measuring_options;
+
+// Is given what was measured; `json` is the same as a result file has it.
+typedef void measured_fn(void *argument, const struct result *results,
+			 size_t count, const struct run_facts *facts,
+			 const json_t *json);
+
+// Measures, showing the progress, calls `measured`, and returns the exit status.
+// A first SIGINT or SIGTERM ends the measuring early; what was measured until
+// then is told, and the process ends by the signal. Once a process, as the body
+// of supervise (supervisor.h).
+int measure(const struct measuring *wish, measured_fn *measured,
+	    void *argument);
 
 // --- the subcommands: argv[0] is their name, exit status returned -------------
 
 int bench_list(int argc, char **argv);
 int bench_run(int argc, char **argv);
+int bench_when(int argc, char **argv);
 int bench_compare(int argc, char **argv);
 int bench_report(int argc, char **argv);
 int bench_rivals(int argc, char **argv);

@@ -1,11 +1,13 @@
 // # The sentence a run ends with
 //
 // One that can be acted on, and no surer than the intervals allow: what is not
-// told apart is named as such. It speaks of round trips where they were
-// measured, between the workers farthest apart, of 1 KiB if there is a choice,
-// and holds the best against the pipe that most programs are built on.
+// told apart is named as such. It speaks of round trips, or else of bandwidths,
+// where they were measured, between the workers farthest apart, of 1 KiB if
+// there is a choice, and holds the best against the pipe that most programs are
+// built on.
 
 #define _GNU_SOURCE
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,19 +15,34 @@
 #include "options.h"
 #include "reader.h"
 
-enum { SPOKEN_BYTES = 1024 };
+enum { SPOKEN_BYTES = 1024, MOST_NAMES = 3 };
 
-static bool measured(const struct result *r)
+// What was measured, and which of it the sentence is about.
+struct talk {
+	const struct result *results;
+	size_t count;
+	const struct result *topic;
+	char *text;
+	size_t room, used;
+};
+
+bool has_figures(const struct result *r)
 {
 	return r->rounds && !r->failure[0];
 }
 
 static bool is_trip(const struct result *r)
 {
-	return measured(r) && !strcmp(r->c->family->name, "ipc");
+	return !strcmp(r->c->family->name, "ipc");
 }
 
-static const char *between(const struct bench_case *c)
+static bool is_spoken_of(const struct result *r)
+{
+	return has_figures(r) &&
+	       (is_trip(r) || !strcmp(r->c->family->name, "bandwidth"));
+}
+
+const char *where_phrase(const struct bench_case *c)
 {
 	static const char *const phrases[PLACEMENTS] = {
 		[SAME_CPU] = "on one CPU",
@@ -37,62 +54,153 @@ static const char *between(const struct bench_case *c)
 				: phrases[c->placement];
 }
 
-// The case whose size and placement the sentence is about.
-static const struct result *topic(const struct result *results, size_t count)
+static bool on_topic(const struct result *r, const struct result *topic)
+{
+	return is_spoken_of(r) && r->c->family == topic->c->family &&
+	       r->c->placement == topic->c->placement &&
+	       r->c->bytes == topic->c->bytes;
+}
+
+static size_t crowd(const struct talk *talk, const struct result *topic)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < talk->count; i++)
+		count += on_topic(&talk->results[i], topic);
+	return count;
+}
+
+// Whether there is more to say about a than about b.
+static bool says_more(const struct talk *talk, const struct result *a,
+		      const struct result *b)
+{
+	bool a_usual = a->c->bytes == SPOKEN_BYTES,
+	     b_usual = b->c->bytes == SPOKEN_BYTES;
+
+	if (a->c->family != b->c->family)
+		return is_trip(a);
+	if (a->c->placement != b->c->placement)
+		return a->c->placement > b->c->placement;
+	if (a_usual != b_usual)
+		return a_usual;
+	return a->c->bytes != b->c->bytes && crowd(talk, a) > crowd(talk, b);
+}
+
+// The case whose family, size and placement the sentence is about.
+static const struct result *find_topic(const struct talk *talk)
 {
 	const struct result *best = NULL;
-	for (size_t i = 0; i < count; i++) {
-		const struct result *r = &results[i];
-		if (!is_trip(r))
-			continue;
-		if (!best || r->c->placement > best->c->placement ||
-		    (r->c->placement == best->c->placement &&
-		     r->c->bytes == SPOKEN_BYTES))
+	for (size_t i = 0; i < talk->count; i++) {
+		const struct result *r = &talk->results[i];
+		if (is_spoken_of(r) && (!best || says_more(talk, r, best)))
 			best = r;
 	}
 	return best;
 }
 
-static bool on_topic(const struct result *r, const struct result *topic)
+static bool competes(const struct talk *talk, const struct result *r,
+		     bool asleep)
 {
-	return is_trip(r) && r->c->placement == topic->c->placement &&
-	       r->c->bytes == topic->c->bytes;
+	return on_topic(r, talk->topic) && !(asleep && r->c->subject->spins);
 }
 
-static const struct result *fastest(const struct result *results, size_t count,
-				    const struct result *topic, bool asleep)
+static const struct result *fastest(const struct talk *talk, bool asleep)
 {
 	const struct result *best = NULL;
-	for (size_t i = 0; i < count; i++)
-		if (on_topic(&results[i], topic) &&
-		    !(asleep && results[i].c->subject->spins) &&
-		    (!best || results[i].median < best->median))
-			best = &results[i];
+	for (size_t i = 0; i < talk->count; i++) {
+		const struct result *r = &talk->results[i];
+		if (!competes(talk, r, asleep))
+			continue;
+		if (!best ||
+		    (r->c->subject->bandwidth ? r->median > best->median
+					      : r->median < best->median))
+			best = r;
+	}
 	return best;
 }
 
-// How many others that do not spin reach into the interval of this one.
-static int not_told_apart(const struct result *results, size_t count,
-			  const struct result *from)
+// Their intervals meet. A single round has none: it may lie anywhere.
+static bool not_told_apart(const struct result *a, const struct result *b)
 {
-	int others = 0;
-	for (size_t i = 0; i < count; i++)
-		others += on_topic(&results[i], from) && &results[i] != from &&
-			  !results[i].c->subject->spins &&
-			  results[i].interval.low <= from->interval.high;
-	return others;
+	return a->rounds < 2 || b->rounds < 2 ||
+	       (a->interval.low <= b->interval.high &&
+		b->interval.low <= a->interval.high);
 }
 
-// No round trips: the cheapest of the last family that was measured.
-static bool other_finding(char *text, size_t room, const struct result *results,
-			  size_t count)
+static void add(struct talk *talk, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void add(struct talk *talk, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (talk->used >= talk->room)
+		return;
+	va_start(ap, fmt);
+	int n = vsnprintf(talk->text + talk->used, talk->room - talk->used, fmt,
+			  ap);
+	va_end(ap);
+	talk->used += n > 0 ? (size_t)n : 0;
+}
+
+// Those that may be as fast, by name where they are few. Returns whether there
+// are any.
+static bool add_equals(struct talk *talk, const struct result *best,
+		       bool asleep)
+{
+	const struct result *equal[MOST_NAMES];
+	size_t count = 0;
+
+	for (size_t i = 0; i < talk->count; i++) {
+		const struct result *r = &talk->results[i];
+		if (r == best || !competes(talk, r, asleep) ||
+		    !not_told_apart(r, best))
+			continue;
+		if (count < MOST_NAMES)
+			equal[count] = r;
+		count++;
+	}
+	if (count > MOST_NAMES)
+		add(talk, ", and %zu more", count);
+	for (size_t i = 0; i < count && count <= MOST_NAMES; i++)
+		add(talk, "%s%s", i ? ", " : ", and ",
+		    equal[i]->c->subject->name);
+	if (count)
+		add(talk, " not told apart from it");
+	return count > 0;
+}
+
+static const struct result *pipe_of(const struct talk *talk)
+{
+	for (size_t i = 0; i < talk->count; i++)
+		if (on_topic(&talk->results[i], talk->topic) &&
+		    !strcmp(talk->results[i].c->subject->name, "pipe"))
+			return &talk->results[i];
+	return NULL;
+}
+
+// How many times better than a pipe; 0 where the two are not told apart.
+static struct interval over_pipe(const struct result *best,
+				 const struct result *pipe)
+{
+	const struct result *more = pipe, *less = best;
+
+	if (not_told_apart(best, pipe))
+		return (struct interval){ 0, 0 };
+	if (best->c->subject->bandwidth)
+		more = best, less = pipe;
+	return stats_ratio_interval(more->values, more->rounds, less->values,
+				    less->rounds, 0.5);
+}
+
+// No talk: the cheapest of the last family that was measured.
+static bool other_finding(struct talk *talk, const char *here)
 {
 	const struct result *best = NULL;
 	char value[VALUE_BYTES];
 
-	for (size_t i = 0; i < count; i++) {
-		const struct result *r = &results[i];
-		if (!measured(r))
+	for (size_t i = 0; i < talk->count; i++) {
+		const struct result *r = &talk->results[i];
+		if (!has_figures(r))
 			continue;
 		bool same = best && best->c->family == r->c->family &&
 			    best->c->subject->bandwidth ==
@@ -104,63 +212,57 @@ static bool other_finding(char *text, size_t room, const struct result *results,
 	}
 	if (!best)
 		return false;
-	snprintf(text, room, "%s of %s here: %s, %s %s.",
-		 best->c->subject->bandwidth ? "The fastest" : "The cheapest",
-		 best->c->family->name, best->c->name,
-		 human_value(value, best->c->subject->bandwidth, best->median),
-		 best->c->subject->bandwidth ? "one way"
-					     : best->c->family->title);
+	add(talk, "%s of %s %s: %s, %s %s.",
+	    best->c->subject->bandwidth ? "The fastest" : "The cheapest",
+	    best->c->family->name, here, best->c->name,
+	    human_value(value, best->c->subject->bandwidth, best->median),
+	    best->c->subject->bandwidth ? "one way" : best->c->family->title);
 	return true;
 }
 
-bool finding(char *text, size_t room, const struct result *results,
-	     size_t count)
+bool finding(char *text, size_t room, const char *here,
+	     const struct result *results, size_t count)
 {
-	const struct result *about = topic(results, count), *pipe = NULL;
-	char size[HUMAN_BYTES], time[HUMAN_BYTES];
-	struct interval ratio = { 0 };
+	struct talk talk = { results, count, NULL, text, room, 0 };
+	char size[HUMAN_BYTES], value[VALUE_BYTES], low[CELL_BYTES],
+		high[CELL_BYTES];
 
-	if (!about)
-		return other_finding(text, room, results, count);
-	const struct result *best = fastest(results, count, about, false);
-	const struct result *asleep = fastest(results, count, about, true);
-	for (size_t i = 0; i < count; i++)
-		if (on_topic(&results[i], about) &&
-		    !strcmp(results[i].c->subject->name, "pipe"))
-			pipe = &results[i];
-	size_t n = snprintf(text, room, "For %s %s here: ",
-			    human_size(size, about->c->bytes),
-			    between(about->c));
+	talk.topic = find_topic(&talk);
+	if (!talk.topic)
+		return other_finding(&talk, here);
+	const struct result *best = fastest(&talk, false),
+			    *asleep = fastest(&talk, true),
+			    *pipe = pipe_of(&talk);
+	bool bandwidth = best->c->subject->bandwidth;
+	const char *trip = bandwidth ? "one way" : "a round trip";
+	struct interval ratio = { 0, 0 };
+
+	add(&talk, "For %s %s %s: ", human_size(size, best->c->bytes),
+	    where_phrase(best->c), here);
 	if (pipe && pipe != best)
-		ratio = stats_ratio_interval(pipe->values, pipe->rounds,
-					     best->values, best->rounds, 0.5);
+		ratio = over_pipe(best, pipe);
 	if (pipe && pipe != best && ratio.low <= 1) {
-		snprintf(text + n, room - n,
-			 "nothing measured is surely faster than a pipe, %s a "
-			 "round trip.",
-			 human_duration(time, pipe->median));
+		add(&talk,
+		    "nothing measured is surely faster than a pipe, %s %s.",
+		    human_value(value, bandwidth, pipe->median), trip);
 		return true;
 	}
-	n += snprintf(text + n, room - n, "%s, %s a round trip",
-		      best->c->subject->name,
-		      human_duration(time, best->median));
+	add(&talk, "%s, %s %s", best->c->subject->name,
+	    human_value(value, bandwidth, best->median), trip);
+	bool equals = add_equals(&talk, best, false);
 	if (pipe && pipe != best)
-		n += snprintf(text + n, room - n,
-			      ", %.3g to %.3g times under a pipe", ratio.low,
-			      ratio.high);
+		add(&talk, "%s %s to %s times %s", equals ? ";" : ",",
+		    significant(low, ratio.low), significant(high, ratio.high),
+		    bandwidth ? "a pipe's" : "under a pipe");
 	if (asleep && asleep != best) {
-		int alike = not_told_apart(results, count, asleep);
-		n += snprintf(text + n, room - n,
-			      " (it keeps its CPU busy while it waits; where "
-			      "that may not be: %s, %s",
-			      asleep->c->subject->name,
-			      human_duration(time, asleep->median));
-		if (alike)
-			n += snprintf(text + n, room - n,
-				      ", and %d more not told apart from it",
-				      alike);
-		n += snprintf(text + n, room - n, ")");
+		add(&talk,
+		    " (it keeps its CPU busy while it waits; where that may "
+		    "not be: %s, %s",
+		    asleep->c->subject->name,
+		    human_value(value, bandwidth, asleep->median));
+		add_equals(&talk, asleep, true);
+		add(&talk, ")");
 	}
-	snprintf(text + n, room - n, ".");
+	add(&talk, ".");
 	return true;
 }

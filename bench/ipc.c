@@ -1,13 +1,15 @@
 // # What it costs two processes to talk
 //
-// Two families over the same mechanisms, those of ipc/channel: the code that
+// Three families over the same mechanisms, those of ipc/channel: the code that
 // is timed is the code that explains them.
 //
 //   ipc         one round trip: a message there, one of the same size back
 //   bandwidth   messages one way, as fast as the receiver takes them; only
 //               where several can be under way at once
+//   batch       the same, 256 messages in one call (channel_send_many); only
+//               where the mechanism has a way of its own for that
 //
-// Both begin each round by sending messages whose every byte is known and
+// All begin each round by sending messages whose every byte is known and
 // checking them on the other side: what loses or mixes up bytes is not timed.
 
 #define _GNU_SOURCE
@@ -20,7 +22,7 @@
 #include "clock.h"
 #include "ipc/channel/channel.h"
 
-enum { KIB = 1024, MIB = 1024 * KIB, MAX_MECHANISMS = 64 };
+enum { KIB = 1024, MIB = 1024 * KIB, MANY = 256 };
 
 // --- the messages ------------------------------------------------------------
 
@@ -75,7 +77,7 @@ static int receive_known(struct worker *w, struct channel *c, long number)
 	return error;
 }
 
-// --- both families -----------------------------------------------------------
+// --- all families ------------------------------------------------------------
 
 static int open_case(struct worker *w)
 {
@@ -88,10 +90,11 @@ static int open_case(struct worker *w)
 static int enter(struct worker *w)
 {
 	void *own;
-	int error = posix_memalign(&own, 4096, w->c->bytes + 1);
+	size_t room = w->c->bytes * w->c->subject->hops + 1;
+	int error = posix_memalign(&own, 4096, room);
 	if (error)
 		return -error;
-	memset(own, 1, w->c->bytes + 1);
+	memset(own, 1, room);
 	w->own = own;
 	return channel_take_side(w->shared,
 				 w->index ? CHANNEL_RIGHT : CHANNEL_LEFT);
@@ -178,6 +181,67 @@ static int transfer_stamped(struct worker *w, long ops, int64_t *stamps)
 	return error;
 }
 
+// --- batch: the same, and an operation is MANY messages, in one call ------------
+
+static int send_many(struct worker *w, struct channel *c)
+{
+	return channel_send_many(c, w->own, w->c->bytes, MANY);
+}
+
+static int receive_many(struct worker *w, struct channel *c)
+{
+	size_t got = 0, bytes = w->c->bytes;
+	while (got < MANY) {
+		ssize_t n = channel_receive_many(
+			c, (char *)w->own + got * bytes, bytes, MANY - got);
+		if (n <= 0)
+			return n ? (int)n : -EBADMSG;
+		got += n;
+	}
+	return 0;
+}
+
+static int transfer_many_verified(struct worker *w, long ops)
+{
+	unsigned char *messages = w->own;
+	size_t bytes = w->c->bytes, all = MANY * bytes;
+	int error = 0;
+
+	for (long i = 0; i < ops && !error; i++) {
+		if (w->index == 0) {
+			memset(messages, 0, all);
+			error = receive_many(w, w->shared);
+			for (size_t at = 0; at < all && !error; at++)
+				if (messages[at] != expected(i, 1, at))
+					error = -EBADMSG;
+			continue;
+		}
+		for (size_t at = 0; at < all; at++)
+			messages[at] = expected(i, 1, at);
+		error = send_many(w, w->shared);
+	}
+	return error;
+}
+
+static int transfer_many(struct worker *w, long ops)
+{
+	struct channel *c = w->shared;
+	int error = 0;
+	for (long i = 0; i < ops && !error; i++)
+		error = w->index == 0 ? receive_many(w, c) : send_many(w, c);
+	return error;
+}
+
+static int transfer_many_stamped(struct worker *w, long ops, int64_t *stamps)
+{
+	int error = 0;
+	for (long i = 0; i < ops && !error; i++) {
+		error = receive_many(w, w->shared);
+		stamps[i] = now_ns();
+	}
+	return error;
+}
+
 // --- the tables: one row a mechanism -----------------------------------------
 
 static void add_size(struct subject *s, size_t bytes)
@@ -259,6 +323,28 @@ static const struct subject *bandwidths(size_t *count)
 	return table;
 }
 
+static const struct subject *batches(size_t *count)
+{
+	static const size_t sizes[] = { 64, KIB, 4 * KIB };
+	static struct subject table[MAX_MECHANISMS];
+
+	*count = 0;
+	for (size_t m = 0; channel_mechanisms[m]; m++) {
+		if (!channel_mechanisms[m]->send_many)
+			continue;
+		struct subject *s = &table[(*count)++];
+		describe(s, channel_mechanisms[m]);
+		s->bandwidth = true;
+		s->hops = MANY;
+		s->floor = "floor/memcpy";
+		if (s->limit_bytes > 64 * KIB)
+			s->limit_bytes = 64 * KIB; // MANY of them in memory
+		for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+			add_size(s, sizes[i]);
+	}
+	return table;
+}
+
 static const struct family family_ipc = {
 	.name = "ipc",
 	.title = "one round trip",
@@ -282,3 +368,15 @@ static const struct family family_bandwidth = {
 	.stamp = transfer_stamped,
 };
 BENCH_FAMILY(family_bandwidth)
+
+static const struct family family_batch = {
+	.name = "batch",
+	.title = "one way, 256 messages a call",
+	.subjects = batches,
+	.open = open_case,
+	.enter = enter,
+	.verify = transfer_many_verified,
+	.work = transfer_many,
+	.stamp = transfer_many_stamped,
+};
+BENCH_FAMILY(family_batch)

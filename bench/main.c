@@ -4,6 +4,7 @@
 //     $ build/bench/bench run ipc/pipe --json a.json
 //     $ build/bench/bench compare a.json b.json
 //     $ build/bench/bench report a.json
+//     $ build/bench/bench when                     which mechanism to choose
 //     $ build/bench/bench list
 //
 // How it measures: bench/README.md. How it is put together: bench/bench.h.
@@ -25,6 +26,8 @@ static const struct command {
 } commands[] = {
 	{ "list", "the cases there are", bench_list },
 	{ "run", "measure", bench_run },
+	{ "when", "which mechanism when: a table for choosing one",
+	  bench_when },
 	{ "compare", "two or more results: what really differs",
 	  bench_compare },
 	{ "report", "a result as an HTML page", bench_report },
@@ -145,7 +148,7 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(name, "--catalogue")) {
 		puts("bench/bench\twhat context switches and IPC cost on this "
-		     "machine\t09 · Context switching");
+		     "machine\t09 · Context switching\ttool");
 		return options_end(0);
 	}
 	for (const struct command *c = commands; c->name; c++)
@@ -155,8 +158,8 @@ int main(int argc, char **argv)
 			return c->run(argc - 1, argv + 1);
 		}
 	fprintf(stderr,
-		"bench: no command %s: want list, run, compare, "
-		"report or rivals (bench --help)\n",
+		"bench: no command %s: want list, run, when, "
+		"compare, report or rivals (bench --help)\n",
 		name);
 	return 2;
 }

@@ -48,6 +48,24 @@ const struct family *plan_family(size_t number)
 	return number < MAX_FAMILIES ? families[number] : NULL;
 }
 
+const struct subject *plan_subject(const char *family_name, const char *name,
+				   const struct family **family)
+{
+	for (size_t f = 0; plan_family(f); f++) {
+		size_t count;
+		const struct subject *s = plan_family(f)->subjects(&count);
+		if (strcmp(plan_family(f)->name, family_name))
+			continue;
+		for (size_t i = 0; i < count; i++)
+			if (!strcmp(s[i].name, name)) {
+				if (family)
+					*family = plan_family(f);
+				return &s[i];
+			}
+	}
+	return NULL;
+}
+
 struct maker {
 	struct plan *plan;
 	struct topology topology;
@@ -191,19 +209,12 @@ static int add_named(struct maker *maker, const char *name)
 		   parts[1], parts[2], parts[3], &end) != 4 ||
 	    name[end] || parse_size(parts[2], 0, UINT64_C(1) << 30, &bytes))
 		return -ENOENT;
-	for (size_t f = 0; plan_family(f); f++) {
-		size_t count;
-		const struct subject *s = plan_family(f)->subjects(&count);
-		if (strcmp(plan_family(f)->name, parts[0]))
-			continue;
-		for (size_t i = 0; i < count; i++)
-			for (int p = 0; p < PLACEMENTS; p++)
-				if (!strcmp(s[i].name, parts[1]) &&
-				    !strcmp(where(maker, p), parts[3]) &&
-				    s[i].placements & 1 << p)
-					return add(maker, plan_family(f), &s[i],
-						   bytes, p);
-	}
+	const struct family *family;
+	const struct subject *s = plan_subject(parts[0], parts[1], &family);
+	for (int p = 0; s && p < PLACEMENTS; p++)
+		if (!strcmp(where(maker, p), parts[3]) &&
+		    s->placements & 1 << p)
+			return add(maker, family, s, bytes, p);
 	return -ENOENT;
 }
 

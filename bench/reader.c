@@ -153,6 +153,70 @@ const char *reading_text(const struct reading *reading, const char *field)
 	return text ? text : "";
 }
 
+// ## Retelling
+
+static bool retell_place(struct bench_case *c, const char *placement)
+{
+	for (int p = 0; p < PLACEMENTS; p++)
+		if (!strcmp(placement_names[p], placement)) {
+			c->placement = p;
+			c->where = placement_names[p];
+			return true;
+		}
+	c->cpus[0] = c->cpus[1] = -1;
+	c->where = "anywhere";
+	return !strcmp(c->where, placement);
+}
+
+static bool retell_case(const struct measured *m, struct bench_case *c,
+			struct result *r)
+{
+	*r = (struct result){ .c = c, .floor_ratio = m->floor_ratio };
+	*c = (struct bench_case){ .bytes = (size_t)m->bytes };
+	c->subject = plan_subject(m->family, m->what, &c->family);
+	if (!c->subject || m->bytes < 0 || !retell_place(c, m->placement) ||
+	    (has_values(m) && c->subject->bandwidth != m->bandwidth))
+		return false;
+	snprintf(c->name, sizeof c->name, "%s", m->name);
+	if (m->skipped)
+		printable_text(c->excluded, sizeof c->excluded, m->skipped);
+	if (m->failed)
+		printable_text(r->failure, sizeof r->failure,
+			       *m->failed ? m->failed : "it does not say why");
+	if (!has_values(m))
+		return true;
+	r->rounds = m->rounds;
+	r->values = m->values;
+	r->median = m->median;
+	r->interval = m->interval;
+	r->unstable = !m->stable;
+	return true;
+}
+
+int reading_retell(const struct reading *reading, struct retold *retold)
+{
+	*retold = (struct retold){
+		.cases = calloc(reading->count + 1, sizeof *retold->cases),
+		.results = calloc(reading->count + 1, sizeof *retold->results),
+	};
+	if (!retold->cases || !retold->results) {
+		retold_free(retold);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < reading->count; i++)
+		retold->count += retell_case(&reading->cases[i],
+					     &retold->cases[retold->count],
+					     &retold->results[retold->count]);
+	return 0;
+}
+
+void retold_free(struct retold *retold)
+{
+	free(retold->cases);
+	free(retold->results);
+	*retold = (struct retold){ 0 };
+}
+
 const char *human_value(char text[VALUE_BYTES], bool bandwidth, double value)
 {
 	static const char *const units[] = { "B/s", "kB/s", "MB/s", "GB/s",

@@ -58,6 +58,19 @@ bool has_values(const struct measured *c);
 // A string of the environment, "" where there is none. Not printable as it is.
 const char *reading_text(const struct reading *reading, const char *field);
 
+// The cases as results (bench.h), for what is said of results: those of a family
+// and a subject that this program has, with median, interval and rounds, or
+// with why there are none. `cases` and `results` belong to the caller, what they
+// point to to the reading.
+struct retold {
+	struct bench_case *cases;
+	struct result *results;
+	size_t count;
+};
+// 0 or -ENOMEM.
+int reading_retell(const struct reading *reading, struct retold *retold);
+void retold_free(struct retold *retold);
+
 // "lower is better" decides what a ratio says.
 enum verdict {
 	NO_DIFFERENCE, // none that these rounds can show

@@ -15,9 +15,25 @@
 //   hackbench -g1 -f1           ... through a socket pair
 //   stress-ng --switch          one byte through a pipe of one page in packet
 //                               mode: its switch figure against our pipe's
+//
+// And is the ring of ipc/channel, which we wrote, as fast as the one that others
+// would take from the shelf, and as the machine lets it be? Here both sides run
+// at once, on two cores:
+//
+//   boost                       64 bytes one way through Boost's spsc_queue
+//                               (rivals/spsc.cpp), in each of its four forms;
+//                               the interval has to reach down to 1
+//   memcpy                      4 KiB through the ring against one copy of them
+//                               in the cache: two copies, and the lines go from
+//                               core to core, in at most twice the time
+//
+// What two cores can exchange depends on where they are. A hypervisor may move
+// them from one core to two of a socket, then to two sockets, and by a factor of
+// ten: a quarter of the starts should have met them near.
 
 #define _GNU_SOURCE
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,25 +56,48 @@ struct rival {
 	bool before;        // the figure stands before the marker
 	double to_ns;       // the figure times this is ns an operation
 	const char *ours;
+	double allowed;     // 0: ALLOWED
+	bool built;         // by `make rivals`; is told both CPUs
+	const char *theirs; // instead of a program: another case of ours
 };
 
+#define PROGRAM(...) .argv = { __VA_ARGS__ }
+#define BOOST(form, words, family)                                      \
+	{ .name = "boost spsc, " words, .package = "libboost-dev",      \
+	  PROGRAM("spsc", form), .marker = " ns a message",             \
+	  .before = true, .to_ns = 1, .allowed = 1, .built = true,      \
+	  .ours = family "/ring/64B/cross-core" }
+
 static const struct rival rivals[] = {
-	{ "perf bench sched pipe", "linux-perf",
-	  { "perf", "bench", "sched", "pipe", "-l", "50000" },
-	  " usecs/op", true, 1000, "ipc/pipe/4B/same-cpu" },
-	{ "hackbench, pipe", "rt-tests",
-	  { "hackbench", "-p", "-g", "1", "-f", "1", "-l", "200000", "-s",
-	    "100" },
-	  "Time: ", false, 1e9 / 200000, "bandwidth/pipe/100B/same-cpu" },
-	{ "hackbench, socket", "rt-tests",
-	  { "hackbench", "-g", "1", "-f", "1", "-l", "100000", "-s", "100" },
-	  "Time: ", false, 1e9 / 100000, "bandwidth/socketpair/100B/same-cpu" },
-	{ "stress-ng --switch, pipe", "stress-ng",
-	  { "stress-ng", "--switch", "1", "--switch-ops", "50000", "--metrics",
-	    "--switch-method", "pipe" },
-	  " nanosecs per context switch", true, 1,
-	  "switch/process-pipe-2/0B/same-cpu" },
+	{ .name = "perf bench sched pipe", .package = "linux-perf",
+	  PROGRAM("perf", "bench", "sched", "pipe", "-l", "50000"),
+	  .marker = " usecs/op", .before = true, .to_ns = 1000,
+	  .ours = "ipc/pipe/4B/same-cpu" },
+	{ .name = "hackbench, pipe", .package = "rt-tests",
+	  PROGRAM("hackbench", "-p", "-g", "1", "-f", "1", "-l", "200000",
+		  "-s", "100"),
+	  .marker = "Time: ", .to_ns = 1e9 / 200000,
+	  .ours = "bandwidth/pipe/100B/same-cpu" },
+	{ .name = "hackbench, socket", .package = "rt-tests",
+	  PROGRAM("hackbench", "-g", "1", "-f", "1", "-l", "100000", "-s",
+		  "100"),
+	  .marker = "Time: ", .to_ns = 1e9 / 100000,
+	  .ours = "bandwidth/socketpair/100B/same-cpu" },
+	{ .name = "stress-ng --switch, pipe", .package = "stress-ng",
+	  PROGRAM("stress-ng", "--switch", "1", "--switch-ops", "50000",
+		  "--metrics", "--switch-method", "pipe"),
+	  .marker = " nanosecs per context switch", .before = true, .to_ns = 1,
+	  .ours = "switch/process-pipe-2/0B/same-cpu" },
+	BOOST("one", "one at a time", "bandwidth"),
+	BOOST("visit", "one, visitor", "bandwidth"),
+	BOOST("array", "arrays", "batch"),
+	BOOST("array-visit", "arrays, visitor", "batch"),
+	{ .name = "memcpy, 4 KiB, in cache",
+	  .theirs = "floor/memcpy/4KiB/same-cpu",
+	  .ours = "bandwidth/ring/4KiB/cross-core", .allowed = 2 },
 };
+#undef BOOST
+#undef PROGRAM
 enum { RIVALS = sizeof rivals / sizeof *rivals };
 
 // Ctrl-C ends this command at once: no round is stopped on its own.
@@ -77,8 +116,44 @@ static double figure(const struct rival *rival, const char *output)
 	return strtod(at, NULL);
 }
 
-// Runs the rival once on `cpu`; ns an operation, or 0 when it gave none.
-static double play_rival(const struct rival *rival, int cpu)
+// Where `make rivals` puts what it builds: beside our objects.
+static void find_built(char path[PATH_MAX], const char *program)
+{
+	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
+
+	path[n < 0 ? 0 : n] = '\0';
+	for (int up = 0; up < 2; up++) {
+		char *slash = strrchr(path, '/');
+		if (slash)
+			*slash = '\0';
+	}
+	n = strlen(path);
+	snprintf(path + n, PATH_MAX - n, "/obj/bench/rivals/%s", program);
+}
+
+static void become(const struct rival *rival, const int cpus[2])
+{
+	const char *argv[MAX_ARGUMENTS + 3];
+	char path[PATH_MAX], numbers[2][16];
+	int n = 0;
+
+	if (!rival->built) {
+		execvp(rival->argv[0], (char *const *)rival->argv);
+		return;
+	}
+	while ((argv[n] = rival->argv[n]))
+		n++;
+	for (int i = 0; i < 2; i++) {
+		snprintf(numbers[i], sizeof *numbers, "%d", cpus[i]);
+		argv[n++] = numbers[i];
+	}
+	argv[n] = NULL;
+	find_built(path, argv[0]);
+	execv(path, (char *const *)argv);
+}
+
+// Runs the rival once on `cpus`; ns an operation, or 0 when it gave none.
+static double play_rival(const struct rival *rival, const int cpus[2])
 {
 	char output[8192];
 	size_t n = 0;
@@ -88,12 +163,13 @@ static double play_rival(const struct rival *rival, int cpu)
 	must(pipe(fd));
 	pid_t pid = must(fork());
 	if (pid == 0) {
-		if (pin_to_cpu(cpu) || dup2(fd[1], STDOUT_FILENO) == -1 ||
+		if ((!rival->built && pin_to_cpu(cpus[0])) ||
+		    dup2(fd[1], STDOUT_FILENO) == -1 ||
 		    dup2(fd[1], STDERR_FILENO) == -1)
 			_exit(126);
 		close(fd[0]);
 		close(fd[1]);
-		execvp(rival->argv[0], (char *const *)rival->argv);
+		become(rival, cpus);
 		_exit(127);
 	}
 	close(fd[1]);
@@ -121,50 +197,86 @@ static double play_ours(const struct bench_case *c, struct round *round)
 	return sum / round->batches;
 }
 
-static bool installed(const char *program)
+static bool installed(const struct rival *rival)
 {
-	char command[128];
+	char command[PATH_MAX + 64], path[PATH_MAX];
+
+	if (rival->theirs)
+		return true;
+	if (rival->built) {
+		find_built(path, rival->argv[0]);
+		return access(path, X_OK) == 0;
+	}
 	snprintf(command, sizeof command, "command -v %s >/dev/null 2>&1",
-		 program);
+		 rival->argv[0]);
 	return system(command) == 0;
 }
 
-// 1 when ours is dearer than allowed.
-static int hold_against(const struct rival *rival, struct round *round)
+// False when ours is dearer than allowed.
+static bool report(const struct rival *rival, double *theirs, double *ours)
 {
-	double ours[STARTS], theirs[STARTS];
-	char *patterns[] = { (char *)rival->ours, NULL };
-	const char *unmatched;
-	struct plan plan;
-	size_t at = 0;
-
-	must_neg(plan_make(&plan, PLAN_USUAL, patterns, true, &unmatched));
-	while (strcmp(plan.cases[at].name, rival->ours))
-		at++;
-	for (int i = 0; i < STARTS; i++) {
-		theirs[i] = play_rival(rival, plan.cases[at].cpus[0]);
-		ours[i] = play_ours(&plan.cases[at], round);
-		if (theirs[i] <= 0 || ours[i] <= 0) {
-			printf("%-26s %s\n", rival->name,
-			       theirs[i] <= 0 ? "gave no figure"
-					      : round->failure);
-			plan_free(&plan);
-			return 1;
-		}
-	}
 	struct interval ratio = stats_ratio_interval(ours, STARTS, theirs,
 						     STARTS, 0.25);
 	stats_sort(ours, STARTS);
 	stats_sort(theirs, STARTS);
 	double q_ours = stats_quantile(ours, STARTS, 0.25),
-	       q_theirs = stats_quantile(theirs, STARTS, 0.25);
-	bool lean = ratio.low <= ALLOWED;
-	printf("%-26s %8.0f %8.0f   %.2f  [%.2f, %.2f]  %s  %s\n", rival->name,
-	       q_theirs, q_ours, q_ours / q_theirs, ratio.low, ratio.high,
-	       lean ? "not surely above" : "ABOVE           ", rival->ours);
+	       q_theirs = stats_quantile(theirs, STARTS, 0.25),
+	       allowed = rival->allowed > 0 ? rival->allowed : ALLOWED;
+	int digits = q_theirs < 100;
+
+	printf("%-26s %8.*f %8.*f  %5.2f  [%.2f, %.2f]  %s %-4.3g  %s\n",
+	       rival->name, digits, q_theirs, digits, q_ours, q_ours / q_theirs,
+	       ratio.low, ratio.high,
+	       ratio.low <= allowed ? "not surely above" : "ABOVE", allowed,
+	       rival->ours);
 	fflush(stdout);
+	return ratio.low <= allowed;
+}
+
+static const struct bench_case *case_of(const struct plan *plan,
+					const char *name)
+{
+	size_t at = 0;
+	while (strcmp(plan->cases[at].name, name))
+		at++;
+	return &plan->cases[at];
+}
+
+enum verdict { LEAN, DEARER, NOT_HERE };
+
+static enum verdict hold_against(const struct rival *rival, struct round *round)
+{
+	double ours[STARTS], theirs[STARTS];
+	char *patterns[] = { (char *)rival->ours, (char *)rival->theirs, NULL };
+	enum verdict verdict = DEARER;
+	const char *unmatched;
+	struct plan plan;
+	int i;
+
+	must_neg(plan_make(&plan, PLAN_USUAL, patterns, true, &unmatched));
+	const struct bench_case *c = case_of(&plan, rival->ours);
+	if (c->excluded[0]) {
+		printf("%-26s skipped: %s\n", rival->name, c->excluded);
+		plan_free(&plan);
+		return NOT_HERE;
+	}
+	for (i = 0; i < STARTS; i++) {
+		theirs[i] = rival->theirs
+				    ? play_ours(case_of(&plan, rival->theirs),
+						round)
+				    : play_rival(rival, c->cpus);
+		if (theirs[i] > 0)
+			ours[i] = play_ours(c, round);
+		if (theirs[i] <= 0 || ours[i] <= 0)
+			break;
+	}
+	if (i == STARTS)
+		verdict = report(rival, theirs, ours) ? LEAN : DEARER;
+	else
+		printf("%-26s %s\n", rival->name,
+		       round->error ? round->failure : "gave no figure");
 	plan_free(&plan);
-	return !lean;
+	return verdict;
 }
 
 static bool wanted(const struct rival *rival, char *const *names)
@@ -188,14 +300,18 @@ static int body(void *argument)
 		if (!wanted(&rivals[i], argument))
 			continue;
 		asked++;
-		if (installed(rivals[i].argv[0])) {
-			status |= hold_against(&rivals[i], round);
+		if (installed(&rivals[i])) {
+			enum verdict v = hold_against(&rivals[i], round);
+			missing += v == NOT_HERE;
+			status |= v == DEARER;
 			continue;
 		}
 		missing++;
-		printf("%-26s skipped: %s is not installed (package %s, or "
+		printf("%-26s skipped: %s is not %s (package %s, or "
 		       "make deps-dev)\n",
-		       rivals[i].name, rivals[i].argv[0], rivals[i].package);
+		       rivals[i].name, rivals[i].argv[0],
+		       rivals[i].built ? "built: make rivals" : "installed",
+		       rivals[i].package);
 	}
 	return options_end(missing == asked ? 77 : status);
 }
@@ -215,7 +331,7 @@ static error_t parse_argument(int key, char *text, struct argp_state *state)
 		if (!known)
 			argp_error(state,
 				   "no rival is called %s: want perf, "
-				   "hackbench or stress-ng",
+				   "hackbench, stress-ng, boost or memcpy",
 				   *name);
 	}
 	return 0;
@@ -227,11 +343,11 @@ int bench_rivals(int argc, char **argv)
 		.parser = parse_argument,
 		.args_doc = "[NAME...]",
 		.doc = "Times the same mechanisms with perf bench, hackbench "
-		       "and "
-		       "stress-ng and with this program, in turn, on one CPU."
-		       "\vExits with 1 when ours is above theirs. Takes about "
-		       "a "
-		       "minute.\n\nExample: bench rivals perf",
+		       "and stress-ng and with this program, in turn, on one "
+		       "CPU; then the shared-memory ring beside Boost's "
+		       "spsc_queue and beside memcpy, on two."
+		       "\vExits with 1 when ours is above theirs. Takes two "
+		       "minutes.\n\nExample: bench rivals perf boost",
 	};
 	char **names = NULL;
 

@@ -1,10 +1,11 @@
-// # bench run: rounds of all cases in turn, until the figures are sure
+// # Measuring: rounds of all cases in turn, until the figures are sure
 //
 // A B C, A B C ...: the cases are interleaved, so that a machine that drifts
 // (its neighbours, its clock, its temperature) drifts under all of them alike.
 // A case leaves the turn when its interval is narrow enough; the run ends when
 // all have left or the time is over, but not before every case has had the
-// least number of rounds that lets two runs be compared.
+// least number of rounds that lets two runs be compared. `bench run`, the command,
+// is at the end; `bench when` measures in the same way.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -33,87 +34,43 @@ static const int64_t SECOND = 1000000000,
 	QUICK_CASE_NS = 150000000, LEAST_NS = 4000000000,
 		     SHORTEST_SLOT_NS = 15000000, LONGEST_SLOT_NS = 400000000;
 
-enum {
-	OPTION_JSON = 256,
-	OPTION_QUICK,
-	OPTION_THOROUGH,
-	OPTION_NO_PIN,
-	OPTION_FORMAT
-};
+// --- the options -------------------------------------------------------------
 
-struct options {
-	int64_t time_ns;
-	bool quick, thorough, pin, format_json;
-	const char *json;
-	char **patterns;
-};
+enum { OPTION_JSON = 256, OPTION_QUICK };
 
-static const struct argp_option option_table[] = {
+static const struct argp_option measuring_table[] = {
 	{ "time", 't', "TIME", 0,
-	  "how long the run may take (default: a second a case); the least "
-	  "rounds, 8 a case or 3 with --quick, are played in any case", 0 },
+	  "how long it may take (default: a second a case, half of that for "
+	  "'when'); the least rounds, 8 a case or 3 with --quick, are played "
+	  "in any case", 0 },
 	{ "quick", OPTION_QUICK, NULL, 0,
 	  "a short look: few rounds, wide intervals", 0 },
-	{ "thorough", OPTION_THOROUGH, NULL, 0,
-	  "the full matrix of mechanisms, sizes and placements", 0 },
 	{ "json", OPTION_JSON, "FILE", 0, "keep everything in FILE", 0 },
-	{ "format", OPTION_FORMAT, "text|json", 0,
-	  "what to print (default: text)", 0 },
-	{ "no-pin", OPTION_NO_PIN, NULL, 0,
-	  "leave the workers to the scheduler", 0 },
 	{ 0 }
 };
 
-static error_t parse_option(int key, char *text, struct argp_state *state)
+static error_t parse_measuring(int key, char *text, struct argp_state *state)
 {
-	static const char *const formats[] = { "text", "json", NULL };
-	struct options *o = state->input;
+	struct measuring *m = state->input;
 
 	switch (key) {
 	case 't':
-		o->time_ns = option_duration(state, "--time", text, SECOND / 10,
+		m->time_ns = option_duration(state, "--time", text, SECOND / 10,
 					     24 * 3600 * SECOND);
 		return 0;
 	case OPTION_QUICK:
-		o->quick = true;
-		return 0;
-	case OPTION_THOROUGH:
-		o->thorough = true;
+		m->quick = true;
 		return 0;
 	case OPTION_JSON:
-		o->json = text;
-		return 0;
-	case OPTION_FORMAT:
-		o->format_json = option_choice(state, "--format", text,
-					       formats) == 1;
-		return 0;
-	case OPTION_NO_PIN:
-		o->pin = false;
-		return 0;
-	case ARGP_KEY_ARGS:
-		o->patterns = state->argv + state->next;
-		return 0;
-	case ARGP_KEY_END:
-		if (o->quick && o->thorough)
-			argp_error(state, "--quick and --thorough contradict "
-					  "each other: give one");
+		m->json = text;
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
 }
 
-static const struct argp parser = {
-	.options = option_table,
-	.parser = parse_option,
-	.args_doc = "[PATTERN...]",
-	.doc = "Measures what context switches and IPC cost on this machine."
-	       "\vA pattern is a glob over family/what/size/placement or a "
-	       "leading part of it; a complete name may have any size. Without "
-	       "one, the default set is run.\n\nExamples:\n"
-	       "  bench run\n"
-	       "  bench run --json today.json ipc/pipe 'ipc/unix*'\n"
-	       "  bench run --time=10s ipc/pipe/100B/cross-core\n"
-	       "  bench run --thorough bandwidth",
+const struct argp measuring_options = {
+	.options = measuring_table,
+	.parser = parse_measuring,
 };
 
 // --- interruption ------------------------------------------------------------
@@ -153,7 +110,7 @@ static void progress_clear(struct progress *p)
 // --- the rounds --------------------------------------------------------------
 
 struct run {
-	const struct options *options;
+	const struct measuring *wish;
 	struct plan plan;
 	struct result *results;
 	struct round *round;
@@ -224,16 +181,18 @@ static bool one_turn(struct run *run)
 
 static void choose_effort(struct run *run)
 {
-	const struct options *o = run->options;
+	const struct measuring *m = run->wish;
 	for (size_t i = 0; i < run->plan.count; i++)
 		run->wanted += !run->plan.cases[i].excluded[0];
 	int64_t n = run->wanted ? run->wanted : 1;
 
-	run->min_rounds = o->quick ? QUICK_MIN_ROUNDS : MIN_ROUNDS;
-	run->budget_ns = o->time_ns ? o->time_ns
-				    : n * (o->quick ? QUICK_CASE_NS
-						    : USUAL_CASE_NS);
-	if (!o->time_ns && !o->quick && run->budget_ns < LEAST_NS)
+	int64_t case_ns = m->quick     ? QUICK_CASE_NS
+			  : m->case_ns ? m->case_ns
+				       : USUAL_CASE_NS;
+
+	run->min_rounds = m->quick ? QUICK_MIN_ROUNDS : MIN_ROUNDS;
+	run->budget_ns = m->time_ns ? m->time_ns : n * case_ns;
+	if (!m->time_ns && !m->quick && run->budget_ns < LEAST_NS)
 		run->budget_ns = LEAST_NS;
 
 	// Time for a quarter more rounds than needed.
@@ -258,9 +217,11 @@ static int save(const char *path, const json_t *json)
 	return 1;
 }
 
-static int report(struct run *run, struct run_facts *facts)
+// Saves the results and has them told.
+static int report(struct run *run, struct run_facts *facts,
+		  measured_fn *measured, void *argument)
 {
-	const struct options *o = run->options;
+	const struct measuring *m = run->wish;
 	size_t count = run->plan.count, failed = 0, rounds = 0;
 	int status = 0;
 
@@ -273,17 +234,9 @@ static int report(struct run *run, struct run_facts *facts)
 	}
 	json_t *json = must_ptr(result_json(run->results, count, facts));
 	// A run that measured nothing must not replace one that did.
-	if (o->json && !(stop_signal && !rounds))
-		status = save(o->json, json);
-	if (o->format_json) {
-		(void)json_dumpf(json, stdout,
-				 JSON_INDENT(1) | JSON_REAL_PRECISION(7));
-		putchar('\n');
-	} else {
-		struct canvas canvas = canvas_of(STDOUT_FILENO);
-		table_print(stdout, run->results, count, facts,
-			    isatty(STDOUT_FILENO) ? canvas.columns : 132);
-	}
+	if (m->json && !(stop_signal && !rounds))
+		status = save(m->json, json);
+	measured(argument, run->results, count, facts, json);
 	json_decref(json);
 	return failed ? 1 : status;
 }
@@ -302,15 +255,14 @@ static bool writable(const char *path)
 	return f != NULL;
 }
 
-static int body(void *argument)
+int measure(const struct measuring *wish, measured_fn *measured, void *argument)
 {
 	static struct run run;
 	static struct run_facts facts;
-	struct options *o = argument;
 	const char *unmatched;
 
-	int error = plan_make(&run.plan, o->thorough ? PLAN_MATRIX : PLAN_USUAL,
-			      o->patterns, o->pin, &unmatched);
+	int error = plan_make(&run.plan, wish->set, wish->patterns, wish->pin,
+			      &unmatched);
 	if (error == -ENOENT) {
 		fprintf(stderr,
 			"bench: no case matches '%s': see 'bench list'\n",
@@ -318,10 +270,10 @@ static int body(void *argument)
 		return 2;
 	}
 	must_neg(error);
-	if (!writable(o->json))
+	if (!writable(wish->json))
 		return 1;
 
-	run.options = o;
+	run.wish = wish;
 	run.results = must_ptr(calloc(run.plan.count, sizeof *run.results));
 	run.round = must_ptr(round_new());
 	run.progress.canvas = canvas_of(STDERR_FILENO);
@@ -333,7 +285,7 @@ static int body(void *argument)
 	host_read(&facts.host);
 	facts.clock_cost_ns = clock.cost_ns;
 	facts.clock_resolution_ns = clock.resolution_ns;
-	facts.pinned = o->pin;
+	facts.pinned = wish->pin;
 	must_neg(topology_read(&facts.topology));
 
 	signal(SIGINT, on_stop);
@@ -342,7 +294,7 @@ static int body(void *argument)
 	while (one_turn(&run))
 		;
 	progress_clear(&run.progress);
-	int status = report(&run, &facts);
+	int status = report(&run, &facts, measured, argument);
 
 	for (size_t i = 0; i < run.plan.count; i++)
 		result_free(&run.results[i]);
@@ -357,9 +309,102 @@ static int body(void *argument)
 	return run.wanted ? status : status ?: 77;
 }
 
+// --- bench run ---------------------------------------------------------------
+
+struct options {
+	struct measuring measuring;
+	bool format_json;
+};
+
+enum { OPTION_THOROUGH = 512, OPTION_NO_PIN, OPTION_FORMAT };
+
+static const struct argp_option option_table[] = {
+	{ "thorough", OPTION_THOROUGH, NULL, 0,
+	  "the full matrix of mechanisms, sizes and placements", 0 },
+	{ "format", OPTION_FORMAT, "text|json", 0,
+	  "what to print (default: text)", 0 },
+	{ "no-pin", OPTION_NO_PIN, NULL, 0,
+	  "leave the workers to the scheduler", 0 },
+	{ 0 }
+};
+
+static error_t parse_option(int key, char *text, struct argp_state *state)
+{
+	static const char *const formats[] = { "text", "json", NULL };
+	struct options *o = state->input;
+	struct measuring *m = &o->measuring;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = m;
+		return 0;
+	case OPTION_THOROUGH:
+		m->set = PLAN_MATRIX;
+		return 0;
+	case OPTION_FORMAT:
+		o->format_json = option_choice(state, "--format", text,
+					       formats) == 1;
+		return 0;
+	case OPTION_NO_PIN:
+		m->pin = false;
+		return 0;
+	case ARGP_KEY_ARGS:
+		m->patterns = state->argv + state->next;
+		return 0;
+	case ARGP_KEY_END:
+		if (m->quick && m->set == PLAN_MATRIX)
+			argp_error(state, "--quick and --thorough contradict "
+					  "each other: give one");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static void tell(void *argument, const struct result *results, size_t count,
+		 const struct run_facts *facts, const json_t *json)
+{
+	const struct options *o = argument;
+
+	if (o->format_json) {
+		(void)json_dumpf(json, stdout,
+				 JSON_INDENT(1) | JSON_REAL_PRECISION(7));
+		putchar('\n');
+	} else {
+		struct canvas canvas = canvas_of(STDOUT_FILENO);
+		table_print(stdout, results, count, facts,
+			    isatty(STDOUT_FILENO) ? canvas.columns : 132);
+	}
+}
+
+static int body(void *argument)
+{
+	struct options *o = argument;
+	return measure(&o->measuring, tell, o);
+}
+
 int bench_run(int argc, char **argv)
 {
-	struct options options = { .pin = true };
+	static const struct argp_child children[] = {
+		{ &measuring_options, 0, NULL, 0 }, { 0 }
+	};
+	static const struct argp parser = {
+		.options = option_table,
+		.parser = parse_option,
+		.children = children,
+		.args_doc = "[PATTERN...]",
+		.doc = "Measures what context switches and IPC cost on this "
+		       "machine."
+		       "\vA pattern is a glob over family/what/size/placement "
+		       "or a leading part of it; a complete name may have any "
+		       "size. Without one, the default set is run.\n\n"
+		       "Examples:\n"
+		       "  bench run\n"
+		       "  bench run --json today.json ipc/pipe 'ipc/unix*'\n"
+		       "  bench run --time=10s ipc/pipe/100B/cross-core\n"
+		       "  bench run --thorough bandwidth",
+	};
+	struct options options = { .measuring = { .pin = true } };
+
 	argp_parse(&parser, argc, argv, 0, NULL, &options);
 	return supervise(body, &options);
 }

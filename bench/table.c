@@ -13,7 +13,7 @@
 #include "draw.h"
 #include "options.h"
 
-enum { CELL_BYTES = 64, LEAST_NAME = 10, MOST_FOOTNOTES = 4 };
+enum { LEAST_NAME = 10, MOST_FOOTNOTES = 4 };
 
 // The unit of a section: its values divided by `scale`.
 struct unit {
@@ -21,7 +21,7 @@ struct unit {
 	double scale;
 };
 
-static const char *significant(char cell[CELL_BYTES], double value)
+const char *significant(char cell[CELL_BYTES], double value)
 {
 	int digits = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
 	if (isnan(value))
@@ -37,19 +37,31 @@ struct layout {
 	int ranks; // how many of the others
 };
 
-// Prints words up to the width, further lines indented like the first.
-static void wrap(FILE *out, const char *text, int width, int indent)
+void print_wrapped(FILE *out, const char *label, const char *text, int width,
+		   int indent)
 {
 	int at = 0;
 	while (*text) {
 		int word = strcspn(text, " ");
 		if (at && at + 1 + word > width)
 			at = 0, putc('\n', out);
-		at += at ? fprintf(out, " %.*s", word, text)
-			 : fprintf(out, "%*s%.*s", indent, "", word, text);
+		if (at)
+			at += fprintf(out, " %.*s", word, text);
+		else
+			at = fprintf(out, "%-*s%s%.*s", indent, label,
+				     *label && (int)strlen(label) >= indent
+					     ? " "
+					     : "",
+				     word, text);
+		label = "";
 		text += word + strspn(text + word, " ");
 	}
 	putc('\n', out);
+}
+
+static void wrap(FILE *out, const char *text, int width, int indent)
+{
+	print_wrapped(out, "", text, width, indent);
 }
 
 // --- the columns ---------------------------------------------------------------
@@ -448,7 +460,7 @@ void table_print(FILE *out, const struct result *results, size_t count,
 				    : "measured in %.1f s",
 		 facts->elapsed_s);
 	wrap(out, text, width, 0);
-	if (finding(text, sizeof text, results, count)) {
+	if (finding(text, sizeof text, "here", results, count)) {
 		putc('\n', out);
 		wrap(out, text, width, 0);
 	}

@@ -1,19 +1,17 @@
 #!/bin/sh
 # tour.sh - plays every lab and prints what it claims (see `make tour`)
 #
-# Reads the catalogue: a line a program, its name, one line about it and its
-# chapter, separated by tabs. $B is the build folder. A lab that this host
-# cannot play (exit status 77) is no failure. Exit status: 1 when a claim of
-# some lab did not hold.
+# Reads the catalogue: a line a program, its name, one line about it, its
+# chapter and, where it has no scenes, "tool"; separated by tabs. $B is the build
+# folder. A lab that this host cannot play (exit status 77) is no failure. Exit
+# status: 1 when a claim of some lab did not hold.
 
 set -u
 tab=$(printf '\t')
 chapter_before=''
 failed=''
-while IFS="$tab" read -r lab summary chapter; do
-	case $lab in
-	bench/*) continue ;;
-	esac
+while IFS="$tab" read -r lab summary chapter kind; do
+	[ -z "$kind" ] || continue
 	if [ "$chapter" != "$chapter_before" ]; then
 		printf '\n=== %s\n' "$chapter"
 		chapter_before=$chapter

@@ -353,16 +353,18 @@ END_TEST
 
 // ## Files that are wrong
 
-// Each is refused by both commands, in a sentence that names the file.
+// Each is refused by all commands, in a sentence that names the file.
 static void refused(const char *path, const char *because)
 {
-	const char *const commands[] = { "compare", "report" };
+	const char *const commands[] = { "compare", "report", "when" };
 	char output[200];
 
 	snprintf(output, sizeof output, "-o%s/never.html", folder);
-	for (int i = 0; i < 2; i++) {
-		struct outcome o = i ? run(BENCH, "report", output, path, NULL)
-				     : run(BENCH, "compare", path, path, NULL);
+	for (int i = 0; i < 3; i++) {
+		struct outcome o =
+			i == 0   ? run(BENCH, "compare", path, path, NULL)
+			: i == 1 ? run(BENCH, "report", output, path, NULL)
+				 : run(BENCH, "when", path, NULL);
 		ck_assert_msg(o.exit == 1, "%s: exit %d, want: %s", commands[i],
 			      o.exit, because);
 		ck_assert_str_eq(o.out, "");
@@ -551,4 +553,5 @@ void add_bench_file_tests(Suite *suite)
 	tcase_add_test(tests, a_field_from_the_future_is_left_alone);
 	suite_add_tcase(suite, tests);
 	add_bench_report_tests(suite);
+	add_bench_when_tests(suite);
 }

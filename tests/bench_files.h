@@ -1,7 +1,8 @@
 // bench_files.h - result files of the benchmark, made for tests
 //
-// The tests of compare (bench_files.c) and of report (bench_report.c) write
-// files whose values are known into a folder that lives as long as a test.
+// The tests of compare (bench_files.c), of report (bench_report.c) and of when
+// (bench_when.c) write files whose values are known into a folder that lives as
+// long as a test.
 
 #ifndef BENCH_FILES_H
 #define BENCH_FILES_H
@@ -13,9 +14,10 @@
 #define BENCH "bench/bench"
 #define PIPE "ipc/pipe/1KiB/same-cpu"
 
-// Added to a suite by bench.c; the second by the first.
+// Added to a suite by bench.c; the others by the first.
 void add_bench_file_tests(Suite *suite);
 void add_bench_report_tests(Suite *suite);
+void add_bench_when_tests(Suite *suite);
 
 // The folder: a checked fixture.
 extern char folder[100];

@@ -28,6 +28,25 @@ enum { NAMES = sizeof names / sizeof *names };
 
 // ## The table
 
+// One line for a table: it stands beside a name, and in a cell of Markdown.
+static bool is_advice(const char *when)
+{
+	ck_assert(when && *when);
+	for (const char *c = when; *c; c++)
+		ck_assert_msg(*c >= ' ' && *c <= '~' && *c != '|', "%s", when);
+	return strlen(when) <= 62;
+}
+
+static bool is_meeting(const char *meets)
+{
+	static const char *const words[] = { "path", "name",    "key",
+					     "PID",  "address", "inherited" };
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (meets && !strcmp(words[i], meets))
+			return true;
+	return false;
+}
+
 START_TEST(table)
 {
 	size_t n = 0;
@@ -38,6 +57,8 @@ START_TEST(table)
 		ck_assert_str_eq(m->name, names[n]);
 		ck_assert_ptr_eq(channel_mechanism(names[n]), m);
 		ck_assert(m->title && *m->title);
+		ck_assert(is_advice(m->when));
+		ck_assert(is_meeting(m->meets));
 		ck_assert(m->probe && m->open && m->send && m->receive &&
 			  m->finish);
 	}
@@ -182,6 +203,103 @@ START_TEST(many_in_order)
 {
 	MECHANISM();
 	perform(play_many);
+}
+END_TEST
+
+// ## Several in one call
+//
+// What channel_send_many sends is received one by one, several at once, or in
+// turn, and is the same. A mechanism without a way of its own does it one by one.
+
+enum { BATCH = 300, BATCHES = 5, PORTION = 7 };
+
+static void send_batches(struct channel *c)
+{
+	static char messages[BATCH * 4096];
+
+	for (int b = 0; b < BATCHES; b++) {
+		for (int i = 0; i < BATCH; i++)
+			fill(sent, message_bytes, b * BATCH + i),
+				memcpy(messages + i * message_bytes, sent,
+				       message_bytes);
+		int error = channel_send_many(
+			c, messages, is_event() ? 0 : message_bytes, BATCH);
+		need(!error, "sending %d messages: %s", BATCH,
+		     strerror(-error));
+	}
+	int error = channel_finish(c);
+	need(!error, "finishing: %s", strerror(-error));
+}
+
+static void take_batches(struct channel *c)
+{
+	size_t bytes = is_event() ? 0 : message_bytes;
+	ssize_t n;
+
+	for (int i = 0; i < BATCH * BATCHES; i += n) {
+		if (i % 3 == 0) {
+			must_take(c, message_bytes, i);
+			n = 1;
+			continue;
+		}
+		n = channel_receive_many(c, got, bytes, 1 + i % PORTION);
+		need(n > 0 && n <= 1 + i % PORTION,
+		     "%zd messages from number %d on: %s", n, i,
+		     n < 0 ? strerror(-(int)n) : "");
+		for (int k = 0; k < n && !is_event(); k++) {
+			fill(sent, bytes, i + k);
+			need(!memcmp(sent, got + k * bytes, bytes),
+			     "message %d is not what was sent", i + k);
+		}
+	}
+	n = channel_receive_many(c, got, bytes, 1);
+	need(n == 0, "%zd (%s), and not the end", n,
+	     n < 0 ? strerror(-(int)n) : "messages");
+}
+
+static void play_batches(void)
+{
+	play_sides(message_bytes, send_batches, take_batches);
+}
+
+START_TEST(several_in_one_call)
+{
+	static const size_t sizes[] = { 1, 7, 64, 500, 4096 };
+
+	MECHANISM();
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		message_bytes = at_most(sizes[i]);
+		perform(play_batches);
+	}
+}
+END_TEST
+
+// Of another size than was asked for: refused. What came before it is had.
+static void send_two_sizes(struct channel *c)
+{
+	give(c, 8, 0);
+	give(c, 7, 1);
+}
+
+static void take_two_sizes(struct channel *c)
+{
+	ssize_t n = channel_receive_many(c, got, 8, 2);
+	need(n == 1, "%zd messages of 8 bytes, not 1", n);
+	n = channel_receive_many(c, got, 8, 2);
+	need(n == -EMSGSIZE, "%zd, not -EMSGSIZE, for 7 bytes", n);
+}
+
+static void play_two_sizes(void)
+{
+	play_sides(8, send_two_sizes, take_two_sizes);
+}
+
+START_TEST(several_of_another_size)
+{
+	MECHANISM();
+	if (mechanism->kind != CHANNEL_MESSAGE || limit_bytes < 8)
+		return;
+	perform(play_two_sizes);
 }
 END_TEST
 
@@ -392,6 +510,8 @@ Suite *channel_suite(void)
 	tcase_add_loop_test(tests, above_the_limit, 0, mechanisms);
 	tcase_add_loop_test(tests, ordinary_user, 0, mechanisms);
 	tcase_add_loop_test(tests, many_in_order, 0, mechanisms);
+	tcase_add_loop_test(tests, several_in_one_call, 0, mechanisms);
+	tcase_add_loop_test(tests, several_of_another_size, 0, mechanisms);
 	tcase_add_loop_test(tests, both_directions_at_once, 0, mechanisms);
 	tcase_add_loop_test(tests, finish_ends_one_direction, 0, mechanisms);
 	tcase_add_loop_test(tests, closing_loses_nothing, 0, mechanisms);

@@ -50,6 +50,21 @@ static bool is_program(char *name)
 	return *name != '.' && access(path, F_OK) == 0;
 }
 
+// A tool (ipc/relay) says so in the last column of its line in the catalogue,
+// has no scenes, and a suite of its own.
+static bool is_lab(const char *name)
+{
+	char command[2 * PATH_MAX], line[512] = "";
+
+	snprintf(command, sizeof command, "'%s/ipc/%s' --catalogue",
+		 build_folder(), name);
+	FILE *said = popen(command, "re");
+	bool read = said && fgets(line, sizeof line, said);
+	if (said)
+		pclose(said);
+	return !read || !strstr(line, "\ttool\n");
+}
+
 static int find_labs(void)
 {
 	char path[PATH_MAX];
@@ -58,7 +73,8 @@ static int find_labs(void)
 	snprintf(path, sizeof path, "%s/ipc", source_folder());
 	DIR *folder = opendir(path);
 	for (struct dirent *entry; folder && (entry = readdir(folder));)
-		if (is_program(entry->d_name) && n < LABS)
+		if (is_program(entry->d_name) && is_lab(entry->d_name) &&
+		    n < LABS)
 			snprintf(found[n++], sizeof *found, "ipc/%.50s",
 				 entry->d_name);
 	if (folder)

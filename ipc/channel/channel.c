@@ -128,6 +128,34 @@ ssize_t channel_receive_full(struct channel *c, void *buffer, size_t bytes)
 	return got;
 }
 
+int channel_send_many(struct channel *c, const void *messages, size_t bytes,
+		      size_t count)
+{
+	const char *message = messages;
+	int error = 0;
+
+	if (c->mechanism->send_many)
+		return c->mechanism->send_many(c, messages, bytes, count);
+	for (; count && !error; count--, message += bytes)
+		error = channel_send(c, message, bytes);
+	return error;
+}
+
+ssize_t channel_receive_many(struct channel *c, void *buffer, size_t bytes,
+			     size_t count)
+{
+	if (c->mechanism->receive_many)
+		return c->mechanism->receive_many(c, buffer, bytes, count);
+	bool stream = c->mechanism->kind == CHANNEL_STREAM;
+	ssize_t n = stream ? channel_receive_full(c, buffer, bytes)
+			   : channel_receive(c, buffer, bytes);
+	if (n <= 0)
+		return n;
+	return (size_t)n == bytes || c->mechanism->kind == CHANNEL_EVENT
+		       ? 1
+		       : -EMSGSIZE;
+}
+
 int channel_finish(struct channel *c)
 {
 	int out = c->out, error = c->mechanism->finish(c);

@@ -53,6 +53,14 @@ struct channel;
 struct mechanism {
 	const char *name;  // "pipe": on the command line, in case names
 	const char *title; // one line for people
+	const char *when;  // to choose it; what speaks against it: at most
+			   // 62 characters, for a table
+	const char *meets; // how programs that are no relatives would find
+			   // the thing it is made of: by "path", "name",
+			   // "key", "PID" or "address". "inherited": not at
+			   // all, its descriptors come by fork or are passed
+			   // over a UNIX socket. (A channel itself is always
+			   // inherited.)
 	enum channel_kind kind;
 	bool queues;      // holds several messages before the receiver
 			  // takes one, so that it has a bandwidth
@@ -70,6 +78,11 @@ struct mechanism {
 	int (*take_side)(struct channel *c); // may be NULL
 	int (*send)(struct channel *c, const void *message, size_t bytes);
 	ssize_t (*receive)(struct channel *c, void *buffer, size_t bytes);
+	// Several at once; NULL: one after the other.
+	int (*send_many)(struct channel *c, const void *messages, size_t bytes,
+			 size_t count);
+	ssize_t (*receive_many)(struct channel *c, void *buffer, size_t bytes,
+				size_t count);
 	int (*finish)(struct channel *c);
 	void (*close)(struct channel *c);
 };
@@ -108,6 +121,18 @@ static inline ssize_t channel_receive(struct channel *c, void *buffer,
 // Receives exactly `bytes` bytes, however a stream splits them. Returns bytes,
 // fewer only at the end of the stream, or -errno.
 ssize_t channel_receive_full(struct channel *c, void *buffer, size_t bytes);
+
+// Several messages of one size, one behind the other in memory: what
+// sendmmsg(2) is to sendto(2). They arrive as if each had been sent alone, and
+// may be received one by one. channel_send_many sends all `count` of them and
+// returns 0 or -errno. channel_receive_many waits for the first and takes up to
+// `count` >= 1 that are there; returns how many, 0 at the end, or -errno: the
+// first of another size than `bytes` is -EMSGSIZE (a later one is left for the
+// next call). Where the mechanism has no way of its own, one call a message.
+int channel_send_many(struct channel *c, const void *messages, size_t bytes,
+		      size_t count);
+ssize_t channel_receive_many(struct channel *c, void *buffer, size_t bytes,
+			     size_t count);
 
 // Says that this side sends no more. The peer's receive returns 0 after the
 // last message. Waits like a send where the end is a message of its own. After

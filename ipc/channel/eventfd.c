@@ -127,6 +127,9 @@ static void close_counters(struct channel *c)
 const struct mechanism mechanism_eventfd = {
 	.name = "eventfd",
 	.title = "eventfd: a counter in the kernel, no payload",
+	.when = "wakes an epoll loop, say beside shared memory; carries no "
+		"data",
+	.meets = "inherited",
 	.kind = CHANNEL_EVENT,
 	.queues = true,
 	.probe = probe,

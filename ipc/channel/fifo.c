@@ -89,6 +89,8 @@ const struct mechanism mechanism_fifo = {
 	.name = "fifo",
 	.title =
 		"FIFO: a pipe with a name, for processes that are no relatives",
+	.when = "a pipe for programs started apart, shells too; writers mix",
+	.meets = "path",
 	.kind = CHANNEL_STREAM,
 	.queues = true,
 	.tells_death = true,

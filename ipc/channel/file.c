@@ -242,6 +242,8 @@ static void close_files(struct channel *c)
 const struct mechanism mechanism_file = {
 	.name = "file",
 	.title = "an ordinary file, and locks that hand the turn over",
+	.when = "data that must outlive both sides; waiting takes lock calls",
+	.meets = "path",
 	.kind = CHANNEL_MESSAGE,
 	.tells_death = true,
 	.probe = probe,

@@ -219,6 +219,8 @@ static void free_mailbox(struct channel *c)
 const struct mechanism mechanism_mqueue = {
 	.name = "mqueue",
 	.title = "POSIX message queue: a mailbox with a name and a size",
+	.when = "short messages by priority, between strangers; tells no death",
+	.meets = "name",
 	.kind = CHANNEL_MESSAGE,
 	.queues = true,
 	.probe = probe,

@@ -68,6 +68,8 @@ static int finish(struct channel *c)
 const struct mechanism mechanism_pipe = {
 	.name = "pipe",
 	.title = "pipe: bytes through a kernel buffer, one way each",
+	.when = "first choice, parent and child: end, death, poll; bytes only",
+	.meets = "inherited",
 	.kind = CHANNEL_STREAM,
 	.queues = true,
 	.tells_death = true,

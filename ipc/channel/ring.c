@@ -3,65 +3,63 @@
 // A message costs a copy in and a copy out, and nothing else: no system call,
 // no lock, not even an atomic read-modify-write. That works because each of the
 // two indices has one writer: the producer moves `tail`, the consumer `head`.
-// Both only grow; index & mask is the place in the ring.
 //
 //          head                        tail
 //           ▼                           ▼
 //     ┌─────┬────────┬──────────────┬───┬──────────┐
-//     │free │8│bytes…│8│bytes…       │8│…│   free   │   8: the length
+//     │free │8│bytes…│8│bytes…       │8│…│   free   │   8: a word (ring.h)
 //     └─────┴────────┴──────────────┴───┴──────────┘
 //
-// A frame is a length and the message, rounded up to 8 bytes, so that every
-// length is aligned. A frame lies in one piece: if it does not fit before the
-// end of the ring, the producer writes SKIP there and starts again at 0.
+// CPUs exchange cache lines, not variables; to fetch one that the other core has
+// just written takes tens to hundreds of nanoseconds. So each index has a line
+// of its own, and each side a copy of the other's index: see ring.h. And:
 //
-// **False sharing.** CPUs exchange cache lines, not variables. Were head and
-// tail in one line, each store of one side would take the line from the other,
-// though neither wrote what the other wrote. So each index lives on a line of
-// its own (on a pair of lines, since the prefetchers of Intel and AMD like to
-// fetch the neighbour too). Beside it lies what only its owner uses.
+// **Giving back late.** That a place is free can wait: the consumer stores head
+// when it would wait, or when an eighth of the ring is free. That a message is
+// there cannot: its sender may sleep next.
 //
-// **Cached indices.** Reading the other's index still costs a line, tens to
-// hundreds of nanoseconds, because its owner has just written it. So each side
-// keeps the last value it saw and looks again only when that is used up: the
-// producer when the ring seems full, the consumer when it seems empty. A
-// consumer that fell behind takes a whole batch of messages for one look.
+// **Slip.** A consumer that is the faster one catches up after each message and
+// looks at tail, whose line the producer must then fetch back. So it lets the
+// producer run ahead a little before it looks; but not if it has itself sent
+// something since the last look: who awaits an answer looks at once.
+//
+// **A ring larger than a core's own cache.** To overwrite a line the producer
+// must fetch it. From the consumer's own cache that is dear; in 2 MiB the
+// consumer has meanwhile lost it to the cache that both share.
+//
+// **Few stores.** A core keeps some sixty stores under way, in order: behind one
+// that waits for its line all wait. So send stores word, message and tail; what
+// is rare is not inlined, so that no register has to be saved on the way.
+//
+// For orientation, on two cores of an AMD EPYC 7003 without and with these four:
+// 64 bytes 2.3 and 6.6 GB/s, in packs (channel_send_many) 30; 4 KiB 11 and 30.
 //
 // When each waits: at full or empty, by looking again and again; after a short
-// spin it lets others run (backoff_wait). End: bit 0 of tail, set by finish;
-// lengths are multiples of 8, so the bit is free. Bit 0 of head: the consumer
-// has closed, which a producer notices when it next looks, at a ring that seems
-// full. A peer that dies sets neither: then the wait is for ever.
+// spin it lets others run (backoff_wait). End: bit 0 of tail, free since frames
+// are multiples of 8. Bit 0 of head: the consumer has closed, which a producer
+// notices at a ring that seems full. Who dies sets neither: a wait for ever.
 //
-// Price: two copies; one line for tail and the lines of the message itself.
-// Sources: Lamport, "Proving the correctness of multiprocess programs", IEEE
-// TSE 3 (1977) (one writer an index); Lee, Bu, Chandranmenon, "A lock-free,
-// cache-efficient shared ring buffer", ANCS 2009 (cached indices); Intel 64
-// Optimization Reference Manual, "spatial prefetcher".
+// Sources: Lamport, "Proving the correctness of multiprocess programs", IEEE TSE
+// 3 (1977) (one writer an index); Lee et al., "A lock-free, cache-efficient shared
+// ring buffer", ANCS 2009 (late updates); Giacomoni et al., "FastForward for
+// efficient pipeline parallelism", PPoPP 2008 (slip).
 
 #define _GNU_SOURCE
 #include <errno.h>
-#include <stdalign.h>
-#include <string.h>
 
-#include "lane.h"
+#include "ring.h"
 
-enum { SMALLEST_RING = 64 << 10, LARGEST_IN_RING = 4 };
+#define RARE __attribute__((noinline))
 
-static const uint64_t SKIP = UINT64_MAX, CLOSED = 1;
-
-struct ring {
-	alignas(2 * CACHE_LINE) _Atomic uint64_t tail;
-	uint64_t head_seen; // the producer's
-	alignas(2 * CACHE_LINE) _Atomic uint64_t head;
-	uint64_t tail_seen;                    // the consumer's
-	alignas(2 * CACHE_LINE) uint64_t mask; // never changes
-	alignas(CACHE_LINE) char bytes[];
+enum {
+	SMALLEST_RING = 2 << 20,
+	LARGEST_IN_RING = 4, // as many of the largest messages
+	GIVE_BACK = 8,       // an eighth of the ring
+	SLIP = 16,           // looks that are left out
+	PACK = 16 << 10,     // bytes of small messages in one frame
 };
 
-// A power of two, so that & mask can stand for %, and room for several of the
-// largest messages, so that both sides can be busy. Twice the largest would be
-// enough for a frame and the rest that it skips.
+// Several of the largest messages, so that both sides can be busy.
 static int open_rings(struct channel *c)
 {
 	size_t capacity = SMALLEST_RING;
@@ -69,104 +67,201 @@ static int open_rings(struct channel *c)
 		capacity *= 2;
 
 	int error = lanes_open(c, sizeof(struct ring) + capacity);
-	if (error)
-		return error;
-	for (int side = 0; side < 2; side++) {
+	for (int side = 0; side < 2 && !error; side++) {
 		struct ring *ring = lanes_of(c, side);
 		ring->mask = capacity - 1;
 	}
-	return 0;
+	return error;
 }
 
-static inline uint64_t frame_bytes(uint64_t message_bytes)
+// ## The producer
+
+// One frame; false: no room, as far as seen. tail is ours: relaxed. Its release
+// store publishes words and messages; it pairs with the acquire in await_word.
+static inline bool put(struct ring *ring, const void *messages, size_t bytes,
+		       size_t count)
 {
-	return sizeof(uint64_t) + (message_bytes + 7) / 8 * 8;
+	uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+	uint64_t start = tail, all = bytes * count;
+
+	if (start + extent_of(start, all) > next_lap(ring, start))
+		start = next_lap(ring, start);
+	uint64_t end = start + extent_of(start, all);
+	if (end - ring->head_seen > ring->mask + 1)
+		return false;
+	if (start != tail)
+		*word_at(ring, tail) = SKIP;
+	uint64_t *frame = word_at(ring, start);
+	*frame = word_of(bytes, count);
+	copy((char *)frame + lead_of(start, all), messages, all);
+	atomic_store_explicit(&ring->tail, end, memory_order_release);
+	return true;
 }
 
-static inline uint64_t *length_at(struct ring *ring, uint64_t place)
-{
-	return (uint64_t *)(ring->bytes + place);
-}
-
-// Waits until the consumer has left room for everything before `end`. Acquire
-// pairs with the release of head in receive: the consumer's copy out of that
-// room is over before we write there.
-static int await_room(struct ring *ring, uint64_t end)
+// The same, and waits for room. Acquire pairs with the release in give_back: the
+// consumer's copies out of that room are over before we write there.
+RARE static int put_patiently(struct ring *ring, const void *messages,
+			      size_t bytes, size_t count)
 {
 	struct backoff backoff = { 0 };
-	for (;;) {
+	while (!put(ring, messages, bytes, count)) {
 		uint64_t head = atomic_load_explicit(&ring->head,
 						     memory_order_acquire);
 		if (head & CLOSED)
 			return -EPIPE;
+		if (head == ring->head_seen)
+			backoff_wait(&backoff);
 		ring->head_seen = head;
-		if (end - head <= ring->mask + 1)
-			return 0;
-		backoff_wait(&backoff);
 	}
-}
-
-// tail is ours: relaxed. Its release store publishes length, bytes and SKIP at
-// once; it pairs with the acquire in await_message.
-static int send(struct channel *c, const void *message, size_t bytes)
-{
-	struct ring *ring = lane_out(c);
-	uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-	uint64_t place = tail & ring->mask, rest = ring->mask + 1 - place;
-	uint64_t need = frame_bytes(bytes), skip = need > rest ? rest : 0;
-	uint64_t end = tail + skip + need;
-
-	if (end - ring->head_seen > ring->mask + 1) {
-		int error = await_room(ring, end);
-		if (error)
-			return error;
-	}
-	if (skip) {
-		*length_at(ring, place) = SKIP;
-		place = 0;
-	}
-	*length_at(ring, place) = bytes;
-	memcpy(ring->bytes + place + sizeof(uint64_t), message, bytes);
-	atomic_store_explicit(&ring->tail, end, memory_order_release);
 	return 0;
 }
 
-// Waits for something behind `head`; false at the end. The bit of the end is
-// seen together with the last message or after it, never before.
-static bool await_message(struct ring *ring, uint64_t head)
+static int send(struct channel *c, const void *message, size_t bytes)
 {
-	struct backoff backoff = { 0 };
+	if (bytes < LARGE && put(lane_out(c), message, bytes, 1))
+		return 0;
+	return put_patiently(lane_out(c), message, bytes, 1);
+}
+
+static int send_many(struct channel *c, const void *messages, size_t bytes,
+		     size_t count)
+{
+	size_t most = bytes < PACK ? PACK / bytes : 1;
+	int error = 0;
+
+	while (count && !error) {
+		size_t n = count < most ? count : most;
+		error = put_patiently(lane_out(c), messages, bytes, n);
+		messages = (const char *)messages + n * bytes;
+		count -= n;
+	}
+	return error;
+}
+
+// ## The consumer
+
+// Release: our copies out of all before `next` are over; see put_patiently.
+static inline void give_back(struct ring *ring)
+{
+	atomic_store_explicit(&ring->head, ring->next, memory_order_release);
+}
+
+// The word at `next`, or 0: there is none, as far as seen.
+static inline uint64_t next_word(struct ring *ring)
+{
+	if (ring->tail_seen == ring->next)
+		return 0;
+	if (*word_at(ring, ring->next) == SKIP)
+		ring->next = next_lap(ring, ring->next);
+	return *word_at(ring, ring->next);
+}
+
+// Waits for one; 0 at the end. The bit of the end is seen together with the last
+// message or after it, never before. Acquire pairs with the release in put.
+static uint64_t await_word(struct channel *c)
+{
+	struct ring *ring = lane_in(c), *back = lane_out(c);
+	struct backoff slip = { 0 }, backoff = { 0 };
+	uint64_t sent = atomic_load_explicit(&back->tail, memory_order_relaxed);
+
+	give_back(ring);
+	while (sent == ring->answered && slip.turns < SLIP)
+		backoff_wait(&slip);
+	ring->answered = sent;
 	for (;;) {
 		uint64_t tail = atomic_load_explicit(&ring->tail,
 						     memory_order_acquire);
 		ring->tail_seen = tail & ~CLOSED;
-		if (ring->tail_seen != head)
-			return true;
-		if (tail & CLOSED)
-			return false;
+		uint64_t word = next_word(ring);
+		if (word || tail & CLOSED)
+			return word;
 		backoff_wait(&backoff);
 	}
+}
+
+// Steps over the frame, whose messages were copied out. head is ours: relaxed.
+static inline void leave(struct ring *ring, uint64_t all)
+{
+	ring->next += extent_of(ring->next, all);
+	uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+	if (ring->next - head > ring->mask / GIVE_BACK)
+		give_back(ring);
+}
+
+static inline ssize_t take(struct ring *ring, uint64_t word, void *buffer,
+			   size_t bytes)
+{
+	if (word > bytes)
+		return -EMSGSIZE;
+	const char *frame = (char *)word_at(ring, ring->next);
+	copy(buffer, frame + lead_of(ring->next, word), word);
+	leave(ring, word);
+	return word;
+}
+
+// Up to `count` messages of the pack at `next`.
+static size_t unpack(struct ring *ring, uint64_t word, void *buffer,
+		     size_t count)
+{
+	uint64_t each = bytes_of(word), all = each * count_of(word);
+
+	if (!ring->left) {
+		ring->left = count_of(word);
+		ring->at = (ring->next & ring->mask) + lead_of(ring->next, all);
+	}
+	if (count > ring->left)
+		count = ring->left;
+	copy(buffer, ring->bytes + ring->at, count * each);
+	ring->at += count * each;
+	ring->left -= count;
+	if (!ring->left)
+		leave(ring, all);
+	return count;
+}
+
+RARE static ssize_t take_patiently(struct channel *c, void *buffer,
+				   size_t bytes)
+{
+	struct ring *ring = lane_in(c);
+	uint64_t word = next_word(ring) ?: await_word(c);
+
+	if (!count_of(word))
+		return word ? take(ring, word, buffer, bytes) : 0;
+	if (bytes_of(word) > bytes)
+		return -EMSGSIZE;
+	unpack(ring, word, buffer, 1);
+	return bytes_of(word);
 }
 
 static ssize_t receive(struct channel *c, void *buffer, size_t bytes)
 {
 	struct ring *ring = lane_in(c);
-	uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
 
-	if (ring->tail_seen == head && !await_message(ring, head))
-		return 0;
-	uint64_t place = head & ring->mask, length = *length_at(ring, place);
-	if (length == SKIP) {
-		head += ring->mask + 1 - place;
-		place = 0;
-		length = *length_at(ring, 0);
+	if (ring->tail_seen != ring->next) {
+		uint64_t word = *word_at(ring, ring->next);
+		if (word < LARGE)
+			return take(ring, word, buffer, bytes);
 	}
-	if (length > bytes)
-		return -EMSGSIZE;
-	memcpy(buffer, ring->bytes + place + sizeof(uint64_t), length);
-	atomic_store_explicit(&ring->head, head + frame_bytes(length),
-			      memory_order_release);
-	return length;
+	return take_patiently(c, buffer, bytes);
+}
+
+static ssize_t receive_many(struct channel *c, void *buffer, size_t bytes,
+			    size_t count)
+{
+	struct ring *ring = lane_in(c);
+	uint64_t word = next_word(ring) ?: await_word(c);
+	size_t got = 0;
+
+	for (; got < count && word; word = next_word(ring)) {
+		char *to = (char *)buffer + got * bytes;
+		if (bytes_of(word) != bytes)
+			return got ? (ssize_t)got : -EMSGSIZE;
+		if (count_of(word))
+			got += unpack(ring, word, to, count - got);
+		else
+			got += take(ring, word, to, bytes) > 0;
+	}
+	return got;
 }
 
 static int finish(struct channel *c)
@@ -181,9 +276,7 @@ static void close_rings(struct channel *c)
 {
 	if (channel_has_side(c)) {
 		struct ring *ring = lane_in(c);
-		uint64_t head = atomic_load_explicit(&ring->head,
-						     memory_order_relaxed);
-		atomic_store_explicit(&ring->head, head | CLOSED,
+		atomic_store_explicit(&ring->head, ring->next | CLOSED,
 				      memory_order_release);
 		finish(c);
 	}
@@ -193,6 +286,8 @@ static void close_rings(struct channel *c)
 const struct mechanism mechanism_ring = {
 	.name = "ring",
 	.title = "a ring in shared memory: one producer, one consumer, no lock",
+	.when = "a stream of messages, one writer, one reader; spins when idle",
+	.meets = "name",
 	.kind = CHANNEL_MESSAGE,
 	.queues = true,
 	.spins = true,
@@ -201,6 +296,8 @@ const struct mechanism mechanism_ring = {
 	.take_side = lanes_take_side,
 	.send = send,
 	.receive = receive,
+	.send_many = send_many,
+	.receive_many = receive_many,
 	.finish = finish,
 	.close = close_rings,
 };

@@ -188,6 +188,8 @@ static void close_boxes(struct channel *c)
 const struct mechanism mechanism_shm_cond = {
 	.name = "shm-cond",
 	.title = "shared memory, a mutex and a condition variable",
+	.when = "shared state, many conditions; most deaths go unnoticed",
+	.meets = "name",
 	.kind = CHANNEL_MESSAGE,
 	.probe = lanes_probe,
 	.open = open_boxes,

@@ -131,6 +131,9 @@ static void close_boxes(struct channel *c)
 const struct mechanism mechanism_shm_futex = {
 	.name = "shm-futex",
 	.title = "shared memory and a futex: the kernel only to sleep",
+	.when = "large data seen in place; waiting and order are yours to "
+		"write",
+	.meets = "name",
 	.kind = CHANNEL_MESSAGE,
 	.probe = lanes_probe,
 	.open = open_boxes,

@@ -129,6 +129,8 @@ static void close_boxes(struct channel *c)
 const struct mechanism mechanism_shm_sem = {
 	.name = "shm-sem",
 	.title = "shared memory and two POSIX semaphores",
+	.when = "the simplest wait on shared memory; for ever if the peer dies",
+	.meets = "name",
 	.kind = CHANNEL_MESSAGE,
 	.probe = lanes_probe,
 	.open = open_boxes,

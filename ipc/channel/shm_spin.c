@@ -110,6 +110,8 @@ static void close_boxes(struct channel *c)
 const struct mechanism mechanism_shm_spin = {
 	.name = "shm-spin",
 	.title = "shared memory and a spinning flag: no kernel, no sleep",
+	.when = "least delay where each side owns a CPU; else it burns one",
+	.meets = "name",
 	.kind = CHANNEL_MESSAGE,
 	.spins = true,
 	.probe = lanes_probe,

@@ -188,6 +188,8 @@ static void close_sides(struct channel *c)
 const struct mechanism mechanism_signal = {
 	.name = "signal",
 	.title = "real-time signals: eight bytes, queued by the kernel",
+	.when = "stop, reload, child gone; 8 bytes at most, in a limited queue",
+	.meets = "PID",
 	.kind = CHANNEL_MESSAGE,
 	.queues = true,
 	.probe = probe,

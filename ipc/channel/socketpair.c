@@ -58,6 +58,8 @@ static int finish(struct channel *c)
 const struct mechanism mechanism_socketpair = {
 	.name = "socketpair",
 	.title = "socketpair: two stream sockets that were born connected",
+	.when = "parent and child both ways, can pass descriptors; no name",
+	.meets = "inherited",
 	.kind = CHANNEL_STREAM,
 	.queues = true,
 	.tells_death = true,

@@ -174,6 +174,9 @@ static void remove_queues(struct channel *c)
 const struct mechanism mechanism_sysv_mq = {
 	.name = "sysv-mq",
 	.title = "System V message queue: typed messages under a number",
+	.when = "where old programs speak it; no poll, and it outlives them "
+		"all",
+	.meets = "key",
 	.kind = CHANNEL_MESSAGE,
 	.queues = true,
 	.probe = probe,

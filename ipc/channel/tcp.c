@@ -81,6 +81,8 @@ static int finish(struct channel *c)
 const struct mechanism mechanism_tcp = {
 	.name = "tcp",
 	.title = "TCP: a network connection, over loopback",
+	.when = "the peer may be on another machine; the stack costs here too",
+	.meets = "address",
 	.kind = CHANNEL_STREAM,
 	.queues = true,
 	.tells_death = true,

@@ -226,6 +226,8 @@ static void close_credits(struct channel *c)
 const struct mechanism mechanism_udp = {
 	.name = "udp",
 	.title = "UDP: datagrams over loopback, with credits against loss",
+	.when = "many peers, and loss is no harm; order and pace are yours",
+	.meets = "address",
 	.kind = CHANNEL_MESSAGE,
 	.queues = true,
 	.probe = probe,

@@ -72,6 +72,8 @@ static int finish(struct channel *c)
 const struct mechanism mechanism_unix_dgram = {
 	.name = "unix-dgram",
 	.title = "UNIX datagram socket: messages between two paths",
+	.when = "notices to a local service, whole, in order; no end is told",
+	.meets = "path",
 	.kind = CHANNEL_MESSAGE,
 	.queues = true,
 	.probe = probe,

@@ -68,6 +68,8 @@ const struct mechanism mechanism_unix_seqpacket = {
 	.name = "unix-seqpacket",
 	.title =
 		"UNIX seqpacket socket: a connection that keeps messages apart",
+	.when = "a local server that speaks in messages; not on macOS",
+	.meets = "path",
 	.kind = CHANNEL_MESSAGE,
 	.queues = true,
 	.tells_death = true,

@@ -70,6 +70,8 @@ static int finish(struct channel *c)
 const struct mechanism mechanism_unix_stream = {
 	.name = "unix-stream",
 	.title = "UNIX stream socket: a connection by a path",
+	.when = "first choice for a local server; you mark where messages end",
+	.meets = "path",
 	.kind = CHANNEL_STREAM,
 	.queues = true,
 	.tells_death = true,

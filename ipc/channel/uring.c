@@ -204,6 +204,8 @@ static void close_queues(struct channel *c)
 const struct mechanism mechanism_uring = {
 	.name = "uring",
 	.title = "io_uring: a pipe's reads and writes through shared queues",
+	.when = "many requests a system call; one at a time it is just a pipe",
+	.meets = "inherited",
 	.kind = CHANNEL_STREAM,
 	.queues = true,
 	.tells_death = true,

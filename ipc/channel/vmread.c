@@ -184,6 +184,8 @@ static void close_offers(struct channel *c)
 const struct mechanism mechanism_vmread = {
 	.name = "vmread",
 	.title = "process_vm_readv: straight from the sender's memory",
+	.when = "large buffers in one copy; needs the right to debug the peer",
+	.meets = "PID",
 	.kind = CHANNEL_MESSAGE,
 	.probe = probe,
 	.open = open_offers,
