@@ -46,6 +46,8 @@ static const struct row {
 	{ "lab", lab_suite },
 	{ "channel", channel_suite },
 	{ "ipc", ipc_suite },
+	{ "echo", echo_suite },
+	{ "relay", relay_suite },
 	{ "bench", bench_suite },
 	{ "build", build_suite },
 	{ "docs", docs_suite },

@@ -24,7 +24,9 @@ Suite *host_suite(void); // clock, cpu, host
 Suite *names_suite(void);
 Suite *lab_suite(void); // lab, supervisor, must
 Suite *channel_suite(void);
-Suite *ipc_suite(void); // the labs of ipc/
+Suite *ipc_suite(void);   // the labs of ipc/
+Suite *echo_suite(void);  // ipc/echo
+Suite *relay_suite(void); // ipc/relay
 Suite *bench_suite(void);
 Suite *build_suite(void); // the Makefile, deps.sh
 Suite *docs_suite(void);  // links, the catalogue
