@@ -11,28 +11,25 @@
 //     └─────┴────────┴──────────────┴───┴──────────┘
 //
 // CPUs exchange cache lines, not variables; to fetch one that the other core has
-// just written takes tens to hundreds of nanoseconds. So each index has a line
-// of its own, and each side a copy of the other's index: see ring.h. And:
+// just written takes tens to hundreds of nanoseconds. So the indices lie on lines
+// of their own, each side keeps a copy of the other's, and a ring is not small:
+// all that is told in ring.h. And:
 //
 // **Giving back late.** That a place is free can wait: the consumer stores head
-// when it would wait, or when an eighth of the ring is free. That a message is
-// there cannot: its sender may sleep next.
+// before it waits, or when an eighth of the ring is free. That a message is there
+// cannot: its sender may sleep next.
 //
 // **Slip.** A consumer that is the faster one catches up after each message and
 // looks at tail, whose line the producer must then fetch back. So it lets the
 // producer run ahead a little before it looks; but not if it has itself sent
 // something since the last look: who awaits an answer looks at once.
 //
-// **A ring larger than a core's own cache.** To overwrite a line the producer
-// must fetch it. From the consumer's own cache that is dear; in 2 MiB the
-// consumer has meanwhile lost it to the cache that both share.
-//
 // **Few stores.** A core keeps some sixty stores under way, in order: behind one
-// that waits for its line all wait. So send stores word, message and tail; what
-// is rare is not inlined, so that no register has to be saved on the way.
+// that waits for its line all wait. So a short message is sent with the stores of
+// word, message and tail: what is rare is not inlined, and no register saved.
 //
-// For orientation, on two cores of an AMD EPYC 7003 without and with these four:
-// 64 bytes 2.3 and 6.6 GB/s, in packs (channel_send_many) 30; 4 KiB 11 and 30.
+// For orientation, on two cores of an AMD EPYC 7003 without and with these: 64
+// bytes 2.4 and 7.5 GB/s, in packs (channel_send_many) 30; 4 KiB 12 and 27.
 //
 // When each waits: at full or empty, by looking again and again; after a short
 // spin it lets others run (backoff_wait). End: bit 0 of tail, free since frames
@@ -40,9 +37,8 @@
 // notices at a ring that seems full. Who dies sets neither: a wait for ever.
 //
 // Sources: Lamport, "Proving the correctness of multiprocess programs", IEEE TSE
-// 3 (1977) (one writer an index); Lee et al., "A lock-free, cache-efficient shared
-// ring buffer", ANCS 2009 (late updates); Giacomoni et al., "FastForward for
-// efficient pipeline parallelism", PPoPP 2008 (slip).
+// 3 (1977); Lee et al., "A lock-free, cache-efficient shared ring buffer", ANCS
+// 2009 (late updates); Giacomoni et al., "FastForward", PPoPP 2008 (slip).
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -50,13 +46,10 @@
 #include "ring.h"
 
 #define RARE __attribute__((noinline))
-
 enum {
-	SMALLEST_RING = 2 << 20,
-	LARGEST_IN_RING = 4, // as many of the largest messages
-	GIVE_BACK = 8,       // an eighth of the ring
-	SLIP = 16,           // looks that are left out
-	PACK = 16 << 10,     // bytes of small messages in one frame
+	GIVE_BACK = 8,   // an eighth of the ring
+	SLIP = 16,       // looks that are left out
+	PACK = 16 << 10, // bytes of small messages in one frame
 };
 
 // Several of the largest messages, so that both sides can be busy.
@@ -77,41 +70,37 @@ static int open_rings(struct channel *c)
 // ## The producer
 
 // One frame; false: no room, as far as seen. tail is ours: relaxed. Its release
-// store publishes words and messages; it pairs with the acquire in await_word.
+// store publishes word and messages; it pairs with the acquire in await_word.
 static inline bool put(struct ring *ring, const void *messages, size_t bytes,
 		       size_t count)
 {
 	uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-	uint64_t start = tail, all = bytes * count;
+	uint64_t all = bytes * count, end = tail + extent_of(tail, all);
 
-	if (start + extent_of(start, all) > next_lap(ring, start))
-		start = next_lap(ring, start);
-	uint64_t end = start + extent_of(start, all);
-	if (end - ring->head_seen > ring->mask + 1)
+	if (end > ring->limit || end - ring->head_seen > ring->mask + 1)
 		return false;
-	if (start != tail)
-		*word_at(ring, tail) = SKIP;
-	uint64_t *frame = word_at(ring, start);
+	uint64_t *frame = word_at(ring, tail);
 	*frame = word_of(bytes, count);
-	copy((char *)frame + lead_of(start, all), messages, all);
+	copy((char *)frame + lead_of(tail, all), messages, all);
 	atomic_store_explicit(&ring->tail, end, memory_order_release);
 	return true;
 }
 
-// The same, and waits for room. Acquire pairs with the release in give_back: the
-// consumer's copies out of that room are over before we write there.
-RARE static int put_patiently(struct ring *ring, const void *messages,
+// The same, and waits for room.
+RARE static int put_patiently(struct channel *c, const void *messages,
 			      size_t bytes, size_t count)
 {
+	struct ring *ring = lane_out(c);
 	struct backoff backoff = { 0 };
+
 	while (!put(ring, messages, bytes, count)) {
-		uint64_t head = atomic_load_explicit(&ring->head,
-						     memory_order_acquire);
-		if (head & CLOSED)
+		uint64_t seen = ring->head_seen;
+		if (move_limit(ring, lane_in(c), bytes * count))
+			continue;
+		if (look_at_head(ring) & CLOSED)
 			return -EPIPE;
-		if (head == ring->head_seen)
+		if (ring->head_seen == seen)
 			backoff_wait(&backoff);
-		ring->head_seen = head;
 	}
 	return 0;
 }
@@ -120,7 +109,7 @@ static int send(struct channel *c, const void *message, size_t bytes)
 {
 	if (bytes < LARGE && put(lane_out(c), message, bytes, 1))
 		return 0;
-	return put_patiently(lane_out(c), message, bytes, 1);
+	return put_patiently(c, message, bytes, 1);
 }
 
 static int send_many(struct channel *c, const void *messages, size_t bytes,
@@ -131,7 +120,7 @@ static int send_many(struct channel *c, const void *messages, size_t bytes,
 
 	while (count && !error) {
 		size_t n = count < most ? count : most;
-		error = put_patiently(lane_out(c), messages, bytes, n);
+		error = put_patiently(c, messages, bytes, n);
 		messages = (const char *)messages + n * bytes;
 		count -= n;
 	}
@@ -140,7 +129,7 @@ static int send_many(struct channel *c, const void *messages, size_t bytes,
 
 // ## The consumer
 
-// Release: our copies out of all before `next` are over; see put_patiently.
+// Release: our copies out of all before `next` are over; see look_at_head.
 static inline void give_back(struct ring *ring)
 {
 	atomic_store_explicit(&ring->head, ring->next, memory_order_release);
@@ -149,15 +138,17 @@ static inline void give_back(struct ring *ring)
 // The word at `next`, or 0: there is none, as far as seen.
 static inline uint64_t next_word(struct ring *ring)
 {
-	if (ring->tail_seen == ring->next)
-		return 0;
-	if (*word_at(ring, ring->next) == SKIP)
+	while (ring->tail_seen != ring->next) {
+		uint64_t word = *word_at(ring, ring->next);
+		if (word != SKIP)
+			return word;
 		ring->next = next_lap(ring, ring->next);
-	return *word_at(ring, ring->next);
+	}
+	return 0;
 }
 
-// Waits for one; 0 at the end. The bit of the end is seen together with the last
-// message or after it, never before. Acquire pairs with the release in put.
+// Waits for one; 0 at the end. The bit of the end is seen with the last message or
+// after it, never before. Acquire pairs with the releases in put and finish.
 static uint64_t await_word(struct channel *c)
 {
 	struct ring *ring = lane_in(c), *back = lane_out(c);

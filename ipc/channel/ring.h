@@ -15,6 +15,14 @@
 // full, the consumer when it seems empty. A consumer that fell behind takes a
 // whole batch of messages for one look.
 //
+// **The size.** To overwrite a line the producer must fetch it. From the
+// consumer's own cache that is dear; when a ring is larger than that cache, 2 MiB
+// for most, the line has meanwhile gone to the cache that both share. So a stream
+// goes all the way round. A dialogue has no use for that and would only meet each
+// page by a page fault, so it stays within one STRETCH: a producer that comes to
+// the end of a stretch, has been answered and finds the ring empty, begins at
+// place 0 again.
+//
 // Sources: Lee, Bu, Chandranmenon, "A lock-free, cache-efficient shared ring
 // buffer", ANCS 2009 (cached indices); Intel 64 Optimization Reference Manual,
 // "spatial prefetcher".
@@ -23,13 +31,20 @@
 #define RING_H
 
 #include <stdalign.h>
-#include <string.h>
 
-#include "lane.h"
+#include "copy.h"
+
+enum {
+	SMALLEST_RING = 2 << 20,
+	STRETCH = 64 << 10,
+	LARGEST_IN_RING = 4, // as many of the largest messages
+};
 
 struct ring {
 	alignas(2 * CACHE_LINE) _Atomic uint64_t tail;
-	uint64_t head_seen; // the producer's
+	uint64_t head_seen; // the producer's, and all below
+	uint64_t limit;     // up to where it may write before it thinks again
+	uint64_t heard;     // next of the other direction when it last did
 	alignas(2 * CACHE_LINE) _Atomic uint64_t head;
 	uint64_t tail_seen; // the consumer's, and all below
 	uint64_t next;      // the frame to be taken
@@ -54,8 +69,6 @@ struct ring {
 //
 // Messages of LARGE bytes or more (in a pack, all together) begin on a cache
 // line. Small ones lie as close as they can: what costs is the line.
-
-enum { LARGE = 512 };
 
 static const uint64_t SKIP = UINT64_MAX, CLOSED = 1;
 
@@ -97,71 +110,47 @@ static inline uint64_t next_lap(const struct ring *ring, uint64_t index)
 	return (index | ring->mask) + 1;
 }
 
-// ## The copy
+// ## How far the producer may write
 //
-// Not memcpy(3). From some size on (2 KiB here) glibc leaves the work to one
-// instruction, `rep movsb`, and on AMD Zen 3 that is twenty times slower than
-// moves through registers where the destination lies some bytes further into
-// its cache line than the source, and in a ring often three times. Nor SSE, where
-// there is more: 16 bytes a store are four stores a line.
-//
-// For a few lines the call of a function costs more than the copy. memcpy of a
-// constant size is no call: it is moves through registers.
+// Up to the limit without a further thought: the end of the stretch, or of the
+// ring. Beyond, move_limit decides, once in a stretch.
 
-typedef char half_line __attribute__((vector_size(32), aligned(1), may_alias));
-
-__attribute__((always_inline)) static inline void
-copy_lines(char *to, const char *from, size_t bytes)
+// Acquire pairs with the release in give_back: the consumer's copies out of what
+// it gave back are over before we write there.
+static inline uint64_t look_at_head(struct ring *ring)
 {
-	for (; bytes; bytes -= CACHE_LINE) {
-		((half_line *)to)[0] = ((const half_line *)from)[0];
-		((half_line *)to)[1] = ((const half_line *)from)[1];
-		to += CACHE_LINE;
-		from += CACHE_LINE;
-	}
+	uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
+	ring->head_seen = head & ~CLOSED;
+	return head;
 }
 
-#if defined(__x86_64__)
-__attribute__((target("avx2"), noinline)) static void
-copy_lines_avx2(char *to, const char *from, size_t bytes)
+// For the next frame, with `all` bytes of messages: moves the limit behind it, or
+// leaves the rest of the lap and begins at place 0. False when there is no need,
+// or no room yet for what would be left. The release pairs with the acquire in
+// await_word. `back` is the ring of the other direction, where we are the
+// consumer and `next` is ours.
+static inline bool move_limit(struct ring *ring, const struct ring *back,
+			      uint64_t all)
 {
-	copy_lines(to, from, bytes);
-}
-#endif
+	uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+	uint64_t end = tail + extent_of(tail, all), lap = next_lap(ring, tail);
 
-__attribute__((noinline)) static void copy_large(char *to, const char *from,
-						 size_t bytes)
-{
-#if defined(__x86_64__)
-	if (__builtin_cpu_supports("avx2")) {
-		copy_lines_avx2(to, from, bytes);
-		return;
+	if (end <= ring->limit)
+		return false;
+	bool dialogue = back->next - ring->heard > STRETCH / 2 &&
+			look_at_head(ring) == tail;
+	if (end > lap || dialogue) {
+		if (lap - ring->head_seen > ring->mask + 1)
+			return false;
+		*word_at(ring, tail) = SKIP;
+		atomic_store_explicit(&ring->tail, lap, memory_order_release);
+		end = lap + extent_of(lap, all);
+		lap += ring->mask + 1;
 	}
-#endif
-	copy_lines(to, from, bytes);
-}
-
-static inline void copy(char *to, const char *from, size_t bytes)
-{
-	if (bytes >= LARGE) {
-		size_t lines = bytes / CACHE_LINE * CACHE_LINE;
-		copy_large(to, from, lines);
-		to += lines;
-		from += lines;
-		bytes -= lines;
-	}
-	for (; bytes >= CACHE_LINE; bytes -= CACHE_LINE) {
-		memcpy(to, from, CACHE_LINE);
-		to += CACHE_LINE;
-		from += CACHE_LINE;
-	}
-	for (; bytes >= 8; bytes -= 8) {
-		memcpy(to, from, 8);
-		to += 8;
-		from += 8;
-	}
-	for (; bytes; bytes--)
-		*to++ = *from++;
+	ring->heard = back->next;
+	end = (end + STRETCH - 1) / STRETCH * STRETCH;
+	ring->limit = end < lap ? end : lap;
+	return true;
 }
 
 #endif

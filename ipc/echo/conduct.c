@@ -47,7 +47,7 @@ static const struct conduct gone[] = {
 };
 
 const char *const echo_kind_names[ECHO_KINDS] = {
-	"prompt", "half-close", "big", "slow", "gone", "silent",
+	"prompt", "half-close", "big", "slow", "vanishing", "silent",
 };
 
 // In an order that mixes them, and exact for each hundred: 61 and 100 have no

@@ -1,8 +1,8 @@
 // # A crowd of clients, good and bad
 //
 // One process, epoll, and a record for each client. What a client does is a row
-// of a table (conduct.c), how it does it is told in talk.c. Here is how all of
-// them come and go:
+// of a table (conduct.c); how it comes is told in door.c and how it talks in
+// talk.c. Here is the play as a whole:
 //
 //     CONNECTING ──▶ GREETING ──▶ GATE ──▶ TALKING ──▶ DONE
 //                    16 bytes     until everybody is here
@@ -10,14 +10,10 @@
 //
 // The gate makes them concurrent: when it opens, the server has accepted and
 // answered every client, and not one of them has left (but for those that leave
-// at once). Not too many stand at the door at the same time: a connection that
-// finds the listener's queue full would be tried again only after a second.
-//
-// Sources: connect(2), "EINPROGRESS"; unix(7).
+// at once).
 
 #define _GNU_SOURCE
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -29,120 +25,19 @@
 #include "stats.h"
 
 enum {
-	AT_THE_DOOR = 64, // connecting or greeting
 	EVENTS = 256,
 	TICK_MS = 1, // between two bites of the slow
 	SPARE = 32,  // descriptors of this process besides clients
 };
 
-// ## From the door to the gate
-
-static void greet(struct play *p, struct client *c)
-{
-	ssize_t n = 0;
-
-	if (crowd_send(p, c) < 0 || c->sent < GREETING)
-		n = -EPIPE;
-	else if (c->back < GREETING)
-		n = crowd_receive(p, c, GREETING - c->back);
-	if (n <= 0 && crowd_complain(p, c, n))
-		return;
-	if (c->back < GREETING) {
-		crowd_want(p, c, EPOLLIN);
-		return;
-	}
-	c->state = GATE;
-	p->at_door--;
-	p->arrived++;
-	crowd_want(p, c, 0);
-}
-
-static void connected(struct play *p, struct client *c)
-{
-	int error;
-	socklen_t bytes = sizeof error;
-
-	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &bytes) == -1)
-		error = errno;
-	if (error) {
-		crowd_failed(p, c, "connect: %s", strerror(error));
-	} else if (c->conduct->leave == AT_ONCE) {
-		crowd_did_well(p, c, false);
-	} else if (c->conduct->kind == ECHO_SILENT) {
-		c->state = GATE;
-		p->at_door--;
-		p->arrived++;
-		crowd_want(p, c, 0);
-	} else {
-		c->state = GREETING_BACK;
-		greet(p, c);
-	}
-}
-
-// Returns 0 or -errno; -EAGAIN: the queue of an AF_UNIX listener is full.
-static int begin_to_connect(struct play *p, struct client *c)
-{
-	const struct echo_address *server = p->server;
-	struct epoll_event event = { .events = EPOLLOUT, .data.ptr = c };
-	int on = 1, room = c->conduct->room;
-
-	c->fd = socket(server->any.sa_family,
-		       SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (c->fd == -1)
-		return -errno;
-	if (server->any.sa_family != AF_UNIX)
-		setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	if (room)
-		setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
-	if (connect(c->fd, &server->any, server->bytes) == -1 &&
-	    errno != EINPROGRESS)
-		return -errno;
-	c->wanted = EPOLLOUT;
-	return epoll_ctl(p->epoll, EPOLL_CTL_ADD, c->fd, &event) == -1 ? -errno
-								       : 0;
-}
-
-// Returns whether somebody found the queue full: try again a little later.
-static bool send_to_the_door(struct play *p)
-{
-	while (p->next < p->crowd->clients && p->at_door < AT_THE_DOOR) {
-		struct client *c = &p->clients[p->next];
-		int error = begin_to_connect(p, c);
-		if (error == -EAGAIN) {
-			close(c->fd);
-			c->fd = -1;
-			return true;
-		}
-		p->next++;
-		p->at_door++;
-		if (error)
-			crowd_failed(p, c, "connect: %s", strerror(-error));
-	}
-	return false;
-}
-
-static void open_gate(struct play *p)
-{
-	p->open = true;
-	for (unsigned i = 0; i < p->next; i++) {
-		struct client *c = &p->clients[i];
-		if (c->state != GATE || c->conduct->kind == ECHO_SILENT)
-			continue;
-		c->state = TALKING;
-		crowd_want(p, c, EPOLLIN | EPOLLOUT);
-	}
-}
-
-// ## The play
-
 static void take_turn(struct play *p, struct client *c, uint32_t events)
 {
 	switch (c->state) {
 	case CONNECTING:
-		connected(p, c);
+		crowd_connected(p, c);
 		break;
 	case GREETING_BACK:
-		greet(p, c);
+		crowd_greet(p, c);
 		break;
 	case TALKING:
 		crowd_talk(p, c, events);
@@ -182,9 +77,9 @@ static int play_on(struct play *p)
 			end_all(p, "out of time");
 			break;
 		}
-		bool again = send_to_the_door(p);
+		bool again = crowd_send_to_the_door(p);
 		if (!p->open && p->arrived == p->crowd->clients) {
-			open_gate(p);
+			crowd_open_gate(p);
 			slow_ones = 1;
 			continue;
 		}

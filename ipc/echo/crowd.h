@@ -1,7 +1,7 @@
 // crowd.h - what the files of the crowd share
 //
-// conduct.c says who does what, talk.c is one client's conversation, crowd.c
-// brings all to the door, opens the gate and waits for the end.
+// conduct.c says who does what, door.c brings all to the gate, talk.c is one
+// client's conversation, crowd.c plays until the end.
 
 #ifndef ECHO_CROWD_H
 #define ECHO_CROWD_H
@@ -56,6 +56,17 @@ struct play {
 
 // What the i-th client is.
 const struct conduct *crowd_conduct(const struct echo_crowd *crowd, unsigned i);
+
+// Lets as many connect as may stand at the door. Returns whether one found the
+// queue full: try again a little later.
+bool crowd_send_to_the_door(struct play *p);
+
+// A turn of a client that connects, or that waits for its greeting.
+void crowd_connected(struct play *p, struct client *c);
+void crowd_greet(struct play *p, struct client *c);
+
+// All who are to talk begin.
+void crowd_open_gate(struct play *p);
 
 // The end for a client, well or not; with a reset where that is its manner.
 void crowd_did_well(struct play *p, struct client *c, bool reset);

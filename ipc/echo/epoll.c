@@ -39,38 +39,20 @@
 
 enum { EVENTS = 64, AT_THE_DOOR = 64 };
 
-// What is in the buffer from `begin` to `end` has come and not gone back.
-struct client {
-	struct client *before, *next;
-	int fd;
-	uint32_t wanted; // EPOLLIN or EPOLLOUT
-	size_t begin, end;
-	uint64_t number, bytes;
-	char buffer[ECHO_BUFFER];
-};
-
 struct server {
 	const struct echo_job *job;
 	int epoll;
 	bool door_watched;
 	struct echo_rest rest;
-	struct client *clients;
+	struct echo_client *clients;
 };
 
-static int watch(struct server *s, int fd, uint32_t events, void *what)
+// `how` is EPOLL_CTL_ADD or EPOLL_CTL_MOD.
+static int watch(struct server *s, int how, int fd, uint32_t events, void *what)
 {
 	struct epoll_event event = { .events = events, .data.ptr = what };
 
-	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &event) == -1 ? -errno
-								    : 0;
-}
-
-static int rewatch(struct server *s, int fd, uint32_t events, void *what)
-{
-	struct epoll_event event = { .events = events, .data.ptr = what };
-
-	return epoll_ctl(s->epoll, EPOLL_CTL_MOD, fd, &event) == -1 ? -errno
-								    : 0;
+	return epoll_ctl(s->epoll, how, fd, &event) == -1 ? -errno : 0;
 }
 
 // ## A client
@@ -78,9 +60,9 @@ static int rewatch(struct server *s, int fd, uint32_t events, void *what)
 // One turn. EPOLLERR and EPOLLHUP come unasked; the recv or the send that we
 // do next anyway says what is behind them. Returns 1 at the end of file: all
 // was sent back then, or we would not have read. Else 0 or -errno.
-static int serve_turn(struct server *s, struct client *c)
+static int serve_turn(struct server *s, struct echo_client *c)
 {
-	if (c->wanted == EPOLLIN) {
+	if (!c->sending) {
 		ssize_t n = recv(c->fd, c->buffer, sizeof c->buffer, 0);
 		if (n == 0)
 			return 1;
@@ -96,37 +78,27 @@ static int serve_turn(struct server *s, struct client *c)
 			break;
 		if (n == -1 && errno != EINTR)
 			return -errno;
-		if (n > 0) {
-			c->begin += n;
-			c->bytes += n;
-			echo_count(&s->job->counts->bytes, n);
-		}
+		if (n > 0)
+			echo_client_sent(s->job, c, n);
 	}
-	uint32_t wanted = c->begin < c->end ? EPOLLOUT : EPOLLIN;
-	if (wanted == c->wanted)
+	bool sending = c->begin < c->end;
+	if (sending == c->sending)
 		return 0;
-	c->wanted = wanted;
-	return rewatch(s, c->fd, wanted, c);
+	c->sending = sending;
+	return watch(s, EPOLL_CTL_MOD, c->fd, sending ? EPOLLOUT : EPOLLIN, c);
 }
 
 // Closing the last descriptor takes a socket out of the epoll set.
-static void end_client(struct server *s, struct client *c, int error)
+static void end_client(struct server *s, struct echo_client *c, int error)
 {
-	if (s->job->gone)
-		s->job->gone(c->number, c->bytes, error);
-	*(c->before ? &c->before->next : &s->clients) = c->next;
-	if (c->next)
-		c->next->before = c->before;
-	close(c->fd);
-	free(c);
-	echo_ended(s->job, error);
+	echo_client_end(s->job, &s->clients, c, error);
 	s->rest.until_ns = 0;
 }
 
 // The record first: it is easier to give back than a connection.
 static int begin_client(struct server *s)
 {
-	struct client *c = malloc(sizeof *c);
+	struct echo_client *c = malloc(sizeof *c);
 	int fd = !c ? -ENOMEM
 		    : accept4(s->job->listener, NULL, NULL,
 			      SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -137,16 +109,8 @@ static int begin_client(struct server *s)
 		free(c);
 		return fd;
 	}
-	c->fd = fd;
-	c->wanted = EPOLLIN;
-	c->begin = c->end = c->bytes = 0;
-	c->number = echo_began(s->job);
-	c->before = NULL;
-	c->next = s->clients;
-	if (c->next)
-		c->next->before = c;
-	s->clients = c;
-	int error = watch(s, fd, EPOLLIN, c);
+	echo_client_begin(s->job, &s->clients, c, fd);
+	int error = watch(s, EPOLL_CTL_ADD, fd, EPOLLIN, c);
 	if (error)
 		end_client(s, c, -error);
 	return 0;
@@ -164,7 +128,8 @@ static int watch_door(struct server *s)
 	if (open == s->door_watched)
 		return 0;
 	s->door_watched = open;
-	return rewatch(s, job->listener, open ? EPOLLIN : 0, &s->rest);
+	return watch(s, EPOLL_CTL_MOD, job->listener, open ? EPOLLIN : 0,
+		     &s->rest);
 }
 
 // Some at a time, so that a throng at the door does not keep the others
@@ -241,8 +206,8 @@ static int serve(const struct echo_job *job)
 	if (s.epoll == -1)
 		return -errno;
 	int error = echo_set_blocking(job->listener, false)
-			    ?: watch(&s, job->stop, EPOLLIN, &s)
-			    ?: watch(&s, job->listener, 0, &s.rest)
+			    ?: watch(&s, EPOLL_CTL_ADD, job->stop, EPOLLIN, &s)
+			    ?: watch(&s, EPOLL_CTL_ADD, job->listener, 0, &s.rest)
 			    ?: serve_until_stopped(&s);
 	while (s.clients)
 		end_client(&s, s.clients, 0);

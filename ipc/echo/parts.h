@@ -24,10 +24,38 @@ static inline uint64_t echo_value(_Atomic uint64_t *counter)
 uint64_t echo_began(const struct echo_job *job);
 void echo_ended(const struct echo_job *job, int error);
 
+// The process of one client (process_child.c), with its connection and number.
+_Noreturn void echo_child(const struct echo_job *job, int fd, pid_t server,
+			  uint64_t client);
+
 // Whether there are as many clients as there may be.
 bool echo_is_full(const struct echo_job *job);
 
 int echo_set_blocking(int fd, bool blocking);
+
+// ## A client as a record
+//
+// Where one thread serves all, a client is no process with a stack but this.
+// What is in the buffer from `begin` to `end` has come and not gone back.
+struct echo_client {
+	struct echo_client *before, *next;
+	int fd;
+	bool sending; // waits for room to send; else for what comes
+	size_t begin, end;
+	uint64_t number, bytes;
+	char buffer[ECHO_BUFFER];
+};
+
+// Fills in the record (from malloc) of who was accepted at `fd`, and puts it into
+// the list. The other one closes, frees and tells.
+void echo_client_begin(const struct echo_job *job, struct echo_client **list,
+		       struct echo_client *client, int fd);
+void echo_client_end(const struct echo_job *job, struct echo_client **list,
+		     struct echo_client *client, int error);
+
+// n bytes of the buffer have gone back.
+void echo_client_sent(const struct echo_job *job, struct echo_client *client,
+		      size_t n);
 
 // ## Why accept(2) failed
 //

@@ -10,11 +10,12 @@
 //                accept ── fork ─┼─▶ child
 //                  ...           └─▶ child
 //
-// What it costs is a process a client: a fork (it copies page tables and the
-// table of descriptors, so it is dearer the more memory and the more children the
-// server has), a kernel stack, a place in the scheduler; and the number of processes is limited (RLIMIT_NPROC, pids.max of
-// the cgroup). Where fork fails with EAGAIN, the client that was just accepted
-// waits, and the others wait in the queue.
+// What it costs is a process a client: a fork (it copies page tables and the table
+// of descriptors, so it is dearer the more memory and the more children the
+// server has), a kernel stack, a place in the scheduler. And the number of
+// processes is limited (RLIMIT_NPROC, pids.max of the cgroup). Where fork fails
+// with EAGAIN, the client that was just accepted waits, and the others wait in
+// the queue. What a child does is in process_child.c.
 //
 // The server itself must hear of three things at once: a client at the door, a
 // child that has ended, the word to stop. A child's end is SIGCHLD; but a
@@ -31,7 +32,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -49,63 +49,6 @@ struct server {
 	int waiting; // accepted, but there was no process for it; or -1
 	struct echo_rest rest;
 };
-
-// ## The child
-
-static int echo_all(int fd, struct echo_counts *counts, uint64_t *bytes)
-{
-	char buffer[ECHO_BUFFER];
-
-	for (;;) {
-		ssize_t n = recv(fd, buffer, sizeof buffer, 0);
-		if (n == 0)
-			return 0;
-		if (n == -1 && errno != EINTR)
-			return errno;
-		for (ssize_t at = 0, sent; at < n; at += sent) {
-			sent = send(fd, buffer + at, n - at, MSG_NOSIGNAL);
-			if (sent == -1 && errno != EINTR)
-				return errno;
-			sent = sent == -1 ? 0 : sent;
-			*bytes += sent;
-			echo_count(&counts->bytes, sent);
-		}
-	}
-}
-
-// It has inherited everything that is open, the listener too: a connection that
-// a forgotten copy holds open never ends. close_range(2) is of Linux 5.9; where
-// it is missing, the two that matter go.
-static void close_others(const struct echo_job *job, int fd)
-{
-	int first = STDERR_FILENO + 1;
-
-#ifdef SYS_close_range
-	if ((fd <= first || syscall(SYS_close_range, first, fd - 1, 0) == 0) &&
-	    syscall(SYS_close_range, fd < first ? first : fd + 1, ~0U, 0) == 0)
-		return;
-#endif
-	close(job->listener);
-	close(job->stop);
-}
-
-// Dies with the server, however that ends.
-static _Noreturn void be_child(const struct echo_job *job, int fd, pid_t server,
-			       uint64_t client)
-{
-	uint64_t bytes = 0;
-
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1 ||
-	    getppid() != server)
-		_exit(EXIT_FAILURE);
-	close_others(job, fd);
-	int error = echo_all(fd, job->counts, &bytes);
-	if (job->gone)
-		job->gone(client, bytes, error);
-	_exit(error ? EXIT_FAILURE : EXIT_SUCCESS);
-}
-
-// ## The server
 
 static int pidfd_of(pid_t pid)
 {
@@ -174,7 +117,7 @@ static int start_child(struct server *s)
 	if (pid == -1)
 		return -errno;
 	if (pid == 0)
-		be_child(job, s->waiting, server, client);
+		echo_child(job, s->waiting, server, client);
 	close(s->waiting);
 	s->waiting = -1;
 	echo_began(job);

@@ -1,8 +1,7 @@
 // # One client's conversation
 //
 // What it sends follows from its seed, so what comes back can be compared byte
-// for byte. It sends as far ahead as its conduct lets it, reads as its conduct
-// lets it, and leaves well, or not.
+// for byte. How far ahead it sends, how it reads and leaves, its conduct says.
 //
 // Sources: send(2), recv(2), shutdown(2); socket(7), SO_LINGER.
 
@@ -136,11 +135,8 @@ static void note_trip(struct play *p, const struct client *c)
 
 ssize_t crowd_receive(struct play *p, struct client *c, size_t most)
 {
-	ssize_t n;
+	ssize_t n = recv(c->fd, p->in, most < SCRATCH ? most : SCRATCH, 0);
 
-	do
-		n = recv(c->fd, p->in, most < SCRATCH ? most : SCRATCH, 0);
-	while (n == -1 && errno == EINTR);
 	if (n <= 0)
 		return n == 0 ? 0 : -errno;
 	content(c, c->back, p->out, n);
@@ -160,7 +156,7 @@ bool crowd_complain(struct play *p, struct client *c, ssize_t n)
 	else if (n == 0)
 		crowd_failed(p, c, "end of file after %zu of %zu bytes",
 			     c->back, c->sent);
-	else if (n < 0 && n != -EAGAIN)
+	else if (n < 0 && n != -EAGAIN && n != -EINTR)
 		crowd_failed(p, c, "%s after %zu of %zu bytes",
 			     strerror((int)-n), c->back, c->sent);
 	else
@@ -188,10 +184,9 @@ static void hear(struct play *p, struct client *c)
 		crowd_complain(p, c, n);
 }
 
-// Who vanishes does so while the server has work with it: with much of what it
-// sent still under way; with an answer that it has not read (close(2) then
-// resets, too); in the middle of an answer, when it has said that it will send
-// no more.
+// Who vanishes does so while the server has work with it: with much still under
+// way; with an answer unread (close(2) then resets, too); or half closed, in
+// the middle of an answer.
 static void vanish(struct play *p, struct client *c, bool stuck)
 {
 	bool all_sent = c->sent == c->conduct->bytes;

@@ -2,8 +2,10 @@
 
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "parts.h"
 
@@ -60,6 +62,41 @@ bool echo_is_full(const struct echo_job *job)
 	return job->most_clients &&
 	       echo_value(&counts->began) - echo_value(&counts->ended) >=
 		       job->most_clients;
+}
+
+void echo_client_begin(const struct echo_job *job, struct echo_client **list,
+		       struct echo_client *client, int fd)
+{
+	client->fd = fd;
+	client->sending = false;
+	client->begin = client->end = client->bytes = 0;
+	client->number = echo_began(job);
+	client->before = NULL;
+	client->next = *list;
+	if (client->next)
+		client->next->before = client;
+	*list = client;
+}
+
+void echo_client_end(const struct echo_job *job, struct echo_client **list,
+		     struct echo_client *client, int error)
+{
+	if (job->gone)
+		job->gone(client->number, client->bytes, error);
+	*(client->before ? &client->before->next : list) = client->next;
+	if (client->next)
+		client->next->before = client->before;
+	close(client->fd);
+	free(client);
+	echo_ended(job, error);
+}
+
+void echo_client_sent(const struct echo_job *job, struct echo_client *client,
+		      size_t n)
+{
+	client->begin += n;
+	client->bytes += n;
+	echo_count(&job->counts->bytes, n);
 }
 
 int echo_set_blocking(int fd, bool blocking)

@@ -4,15 +4,18 @@
 // raw_syscalls:sys_enter. A counter on it (perf_event_open(2)) counts those of
 // one process and changes nothing else about it. It has a price, though: while
 // anybody counts, every process of the machine takes the longer way through
-// that door. So the counting has a pass of its own and disturbs no time that we
-// report.
+// that door. So the counting has passes of its own, after all that is timed. And
+// whoever is the last to leave a tracepoint waits until no CPU is inside it (an
+// RCU grace period, tens of milliseconds): one counter, which counts nothing,
+// is held from the first pass to the last, so that only its end has to wait.
 //
 // The tracepoint's number lies in tracefs. Where nobody has mounted it, root
 // may: a helper process does so in a mount namespace of its own, so that nobody
 // else sees it, reads the number, and takes everything with it when it ends.
 //
-// The tracepoint is for root (CAP_PERFMON, or kernel.perf_event_paranoid of
-// -1). For anybody else there is ptrace: trace.c.
+// To count in the kernel takes CAP_PERFMON or a kernel.perf_event_paranoid below
+// 2, and tracefs is usually for root to read. For anybody else there is ptrace:
+// trace.c.
 //
 // Sources: perf_event_open(2); Documentation/trace/events.rst and
 // admin-guide/perf-security.rst in the kernel; mount_namespaces(7).
@@ -110,19 +113,21 @@ static int open_counter(uint64_t tracepoint)
 // ptrace is for whoever the tracepoint refuses.
 void counting_choose(struct counting *counting)
 {
-	int error = -EACCES;
-
-	*counting = (struct counting){ .tracepoint = tracepoint_number() };
-	if (counting->tracepoint) {
-		int fd = open_counter(counting->tracepoint);
-		error = fd < 0 ? fd : 0;
-		if (fd >= 0)
-			close(fd);
-	}
-	if (!error)
+	*counting = (struct counting){ .tracepoint = tracepoint_number(),
+				       .held = -1 };
+	if (counting->tracepoint)
+		counting->held = open_counter(counting->tracepoint);
+	if (counting->held >= 0)
 		counting->counter = COUNT_TRACEPOINT;
 	else if (trace_works(counting->why))
 		counting->counter = COUNT_PTRACE;
+}
+
+void counting_over(struct counting *counting)
+{
+	if (counting->held >= 0)
+		close(counting->held);
+	counting->held = -1;
 }
 
 int count_prepare(const struct counting *counting, int *fd)

@@ -3,8 +3,8 @@
 // The times should be comparable, so everybody gets the same: fresh processes
 // on the same two CPUs, messages of the same size (or the largest the mechanism
 // takes), and an input that lies in the page cache already. System calls are
-// counted in a second pass over a bounded piece of zeros: what a call costs
-// does not depend on the bytes, and the counter may slow what it counts.
+// counted afterwards, in a second pass over a bounded piece of zeros: how many
+// there are does not depend on the bytes, and counting slows what it counts.
 
 #define _GNU_SOURCE
 #include <math.h>
@@ -17,7 +17,6 @@
 
 enum {
 	COUNTED_BYTES = 1 << 20,
-	COUNTED_MESSAGES = 4096,
 	EXIT_LACKING = 77,
 };
 
@@ -105,8 +104,6 @@ static void play_row(struct report *report, struct row *row,
 			  row->estimate_ns / 1e9);
 	else if (row->carried.ending != CARRIED)
 		row_failed(row, &row->carried);
-	else
-		count_calls(report, row);
 }
 
 static size_t rows_with(const struct report *report, int result)
@@ -116,6 +113,28 @@ static size_t rows_with(const struct report *report, int result)
 	for (size_t i = 0; i < report->count; i++)
 		n += report->rows[i].result == (unsigned)result;
 	return n;
+}
+
+static void estimate_all(struct report *report, struct progress *progress)
+{
+	progress_begin(progress);
+	for (size_t i = 0; i < report->count; i++) {
+		struct row *row = &report->rows[i];
+		if (row->result != ROW_CARRIED)
+			continue;
+		progress_tell(progress, "estimating", row->mechanism->name);
+		estimate(report, row);
+	}
+	progress_clear(progress);
+}
+
+static void count_all(struct report *report)
+{
+	counting_choose(&report->counting);
+	for (size_t i = 0; i < report->count; i++)
+		if (report->rows[i].result == ROW_CARRIED)
+			count_calls(report, &report->rows[i]);
+	counting_over(&report->counting);
 }
 
 // False: standard error has been told why there is nothing to report.
@@ -128,15 +147,16 @@ static bool play_rows(struct report *report, const struct sink *sink,
 	    !source_keep(&report->source, progress))
 		return false;
 	add_rows(report);
-	for (size_t i = 0; o->all && i < report->count; i++)
-		if (report->rows[i].result == ROW_CARRIED)
-			estimate(report, &report->rows[i]);
+	if (o->all)
+		estimate_all(report, progress);
 	if (rows_with(report, ROW_CARRIED) &&
 	    !source_warm(&report->source, progress))
 		return false;
 	for (size_t i = 0; i < report->count; i++)
 		if (report->rows[i].result == ROW_CARRIED)
 			play_row(report, &report->rows[i], sink, progress);
+	if (rows_with(report, ROW_CARRIED))
+		count_all(report);
 	return true;
 }
 
@@ -206,7 +226,6 @@ int relay(void *argument)
 	if (!source_open(&report.source, report.options->input) ||
 	    !sink_open(&sink, report.options->to))
 		return EXIT_FAILURE;
-	counting_choose(&report.counting);
 	if (!play_rows(&report, &sink, &progress))
 		return EXIT_FAILURE;
 	for (size_t i = 0; i < report.count; i++)

@@ -16,11 +16,11 @@
 //     XXH3-128 502cc7df39b5cdfa7427ff57dea22893, sent and received
 //
 //     mechanism       time    MB/s  calls/MiB  voluntary  involuntary   message
-//     mqueue        1.08 s     999        258      25142          444      8KiB
-//     shm-futex     1.36 s     788       60.0      30272           98     64KiB
+//     mqueue        1.08 s     999        258     25,142          444      8KiB
+//     shm-futex     1.36 s     788       60.0     30,272           98     64KiB
 //     ring          237 ms   4,535        504          0          237     64KiB
-//     pipe          1.58 s     679       34.0      14682          535     64KiB
-//     unix-stream   506 ms   2,122       35.0       7436          195     64KiB
+//     pipe          1.58 s     679       34.0     14,682          535     64KiB
+//     unix-stream   506 ms   2,122       35.0      7,436          195     64KiB
 //
 //     MB/s
 //     mqueue       ███████████▋                                             999

@@ -74,6 +74,30 @@ void progress_clear(struct progress *progress)
 	on_screen = 0;
 }
 
+static bool is_due(struct progress *progress, int64_t now)
+{
+	if (!progress->terminal || now < progress->next_ns)
+		return false;
+	progress->next_ns = now + STEP_NS;
+	return true;
+}
+
+static void shown(struct progress *progress)
+{
+	fflush(stderr);
+	progress->shown = true;
+	on_screen = 1;
+}
+
+void progress_tell(struct progress *progress, const char *what,
+		   const char *which)
+{
+	if (!is_due(progress, now_ns()))
+		return;
+	fprintf(stderr, "\r%s %s\033[K", what, which);
+	shown(progress);
+}
+
 void progress_show(struct progress *progress, const char *what, uint64_t done,
 		   uint64_t all)
 {
@@ -81,9 +105,8 @@ void progress_show(struct progress *progress, const char *what, uint64_t done,
 	char rest[HUMAN_BYTES];
 	int64_t now = now_ns();
 
-	if (!progress->terminal || now < progress->next_ns)
+	if (!is_due(progress, now))
 		return;
-	progress->next_ns = now + STEP_NS;
 	double rate = (double)done * 1e9 / (double)(now - progress->began_ns);
 	human_size(amount, done);
 	human_size(speed, (uint64_t)rate);
@@ -98,7 +121,5 @@ void progress_show(struct progress *progress, const char *what, uint64_t done,
 		fprintf(stderr, "\r%s\033[K", line ? line : text);
 		free(line);
 	}
-	fflush(stderr);
-	progress->shown = true;
-	on_screen = 1;
+	shown(progress);
 }

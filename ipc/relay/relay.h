@@ -97,6 +97,9 @@ void progress_begin(struct progress *progress); // something that may take long
 // `done` of `all` bytes (ANY_BYTES: nobody knows).
 void progress_show(struct progress *progress, const char *what, uint64_t done,
 		   uint64_t all);
+// Where nobody knows how much there is to do.
+void progress_tell(struct progress *progress, const char *what,
+		   const char *which);
 void progress_clear(struct progress *progress);
 void progress_forget(void); // in a child
 
@@ -107,11 +110,14 @@ enum counter { COUNT_NOTHING, COUNT_TRACEPOINT, COUNT_PTRACE };
 struct counting {
 	enum counter counter;
 	uint64_t tracepoint; // its number
+	int held;            // COUNT_TRACEPOINT: a counter that counts nothing
 	char why[WHY_BYTES]; // COUNT_NOTHING: what is missing
 };
 
-// Finds out what this user may do here.
+// Finds out what this user may do here. From here to `counting_over` the
+// machine pays for the counting: nothing is timed meanwhile.
 void counting_choose(struct counting *counting);
+void counting_over(struct counting *counting);
 
 // In a side: from here to there. -errno. `count_end` leaves the number.
 int count_prepare(const struct counting *counting, int *fd);
@@ -234,7 +240,10 @@ struct options {
 // Two CPUs where there are two; two, or not at all; one; wherever.
 enum pin { PIN_USUAL, PIN_APART, PIN_SAME, PIN_NONE };
 
-enum { LIMIT_S = 10 }; // --via=all: nobody takes longer
+enum {
+	LIMIT_S = 10,           // --via=all: nobody takes longer
+	COUNTED_MESSAGES = 256, // at most, and at most a MiB or one
+};
 
 struct report {
 	const struct options *options;

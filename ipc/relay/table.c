@@ -58,14 +58,22 @@ static void calls_cell(char cell[CELL_BYTES], const struct row *row)
 	number_cell(cell, row_calls(row));
 }
 
+static void switches_cell(char cell[CELL_BYTES], long switches)
+{
+	if (switches < 1000)
+		snprintf(cell, CELL_BYTES, "%ld", switches);
+	else
+		number_cell(cell, (double)switches);
+}
+
 static void voluntary_cell(char cell[CELL_BYTES], const struct row *row)
 {
-	snprintf(cell, CELL_BYTES, "%ld", row->carried.voluntary);
+	switches_cell(cell, row->carried.voluntary);
 }
 
 static void involuntary_cell(char cell[CELL_BYTES], const struct row *row)
 {
-	snprintf(cell, CELL_BYTES, "%ld", row->carried.involuntary);
+	switches_cell(cell, row->carried.involuntary);
 }
 
 static void message_cell(char cell[CELL_BYTES], const struct row *row)
@@ -230,18 +238,21 @@ static void notes(FILE *out, const struct report *report,
 			out, canvas, 0,
 			"calls/MiB: system calls of both to send and receive a "
 			"MiB in such messages, counted by %s in a pass of its "
-			"own over up to 1 MiB%s.",
+			"own over at most %d messages%s.",
 			counting->counter == COUNT_TRACEPOINT
 				? "the tracepoint raw_syscalls:sys_enter"
 				: "ptrace",
+			COUNTED_MESSAGES,
 			counting->counter == COUNT_TRACEPOINT
 				? ""
 				: " (which slows them: who waits by yielding "
 				  "yields more often)");
 }
 
-static void others(FILE *out, const struct report *report,
-		   const struct canvas *canvas, int result, const char *title)
+// Says whether there are any.
+static bool others(FILE *out, const struct report *report,
+		   const struct canvas *canvas, bool gap, int result,
+		   const char *title)
 {
 	bool titled = false;
 
@@ -250,11 +261,12 @@ static void others(FILE *out, const struct report *report,
 		if (row->result != (unsigned)result)
 			continue;
 		if (!titled)
-			fprintf(out, "\n%s\n", title);
+			fprintf(out, "%s%s\n", gap ? "\n" : "", title);
 		titled = true;
 		print_wrapped(out, canvas, 2, "%s: %s", row->mechanism->name,
 			      row->why);
 	}
+	return titled;
 }
 
 void table_print(FILE *out, const struct report *report,
@@ -270,8 +282,8 @@ void table_print(FILE *out, const struct report *report,
 		table(out, report, canvas);
 		bars(out, report, canvas);
 	}
-	others(out, report, canvas, ROW_FAILED, "failed");
-	others(out, report, canvas, ROW_SKIPPED, "left out");
+	bool gap = others(out, report, canvas, first, ROW_FAILED, "failed");
+	others(out, report, canvas, first || gap, ROW_SKIPPED, "left out");
 	if (first)
 		notes(out, report, canvas);
 }

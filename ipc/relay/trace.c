@@ -67,10 +67,12 @@ bool trace_works(char why[WHY_BYTES])
 	kill(child, SIGKILL);
 	must(waitpid(child, NULL, __WALL));
 	if (error)
-		snprintf(why, WHY_BYTES,
-			 "not counted: the tracepoint raw_syscalls:sys_enter "
-			 "is for root, and ptrace is refused here (%s)",
-			 strerror(-error));
+		snprintf(
+			why, WHY_BYTES,
+			"not counted: the tracepoint raw_syscalls:sys_enter "
+			"needs CAP_PERFMON and a tracefs that can be read, and "
+			"ptrace is refused here (%s)",
+			strerror(-error));
 	return !error;
 }
 

@@ -77,6 +77,7 @@ void show_names(void)
 	must(listen(fd, 1));
 	must(close(fd));
 	must(lstat(path, &stat));
+	say("a server has bound a path, listened, and gone without a word");
 	claim(S_ISSOCK(stat.st_mode),
 	      "the socket is closed, and its path is still there");
 	claim(try_connect(&file) == ECONNREFUSED,
@@ -135,9 +136,9 @@ void show_permission(void)
 // ## As far as the network
 //
 // Abstract names belong to the network namespace, though they have nothing to do
-// with a network: containers that share the host's network (and, once, all
-// Android applications) can reach each other's. A path goes as far as the file
-// system: bound into a container, it is a door in its wall.
+// with a network: containers that share the host's network can reach each
+// other's. A path goes as far as the file system: mounted into a container, it
+// is a door in its wall.
 
 void show_namespace(void)
 {

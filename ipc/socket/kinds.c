@@ -64,7 +64,7 @@ void show_kinds(void)
 		end = strlen(picture);
 		snprintf(picture + end, sizeof picture - end, "\n");
 	}
-	say("sent \"one\", \"two!\" and \"three\"; what each recv returned:");
+	say("sent \"one\", \"two!\", \"three\"; each recv returned:");
 	show(picture);
 	claim(received[STREAM] == 1 && strstr(picture, "|onetwo!three|"),
 	      "a stream joins the sends: one recv returns all of them");

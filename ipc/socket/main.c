@@ -12,6 +12,7 @@
 //     $ build/ipc/socket pass         one of them
 //
 //     kinds · three sends, and what each kind makes of them
+//         0.37 ms  main     sent "one", "two!", "three"; each recv returned:
 //      stream     |onetwo!three|
 //      dgram      |one|two!|three|
 //      seqpacket  |one|two!|three|

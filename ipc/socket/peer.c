@@ -85,17 +85,16 @@ void show_peer(void)
 	who = peer_of(fd);
 	say("now speaks %d, and SO_PEERCRED says %d", speaker, who.pid);
 	claim(who.pid == client && speaker != client,
-	      "it notes who connected, though that process is gone (its number "
-	      "may be anybody's next) and another one speaks");
+	      "it notes who connected; that process is gone, its number may be "
+	      "anybody's next");
 }
 
 // ## A pidfd
 //
 // Between asking for a number and using it (kill, /proc/PID) the process may die
 // and the number go to somebody else. A pidfd stands for one process for ever.
-// Since Linux 6.5 the socket gives it (SO_PEERPIDFD); before, pidfd_open(2) on
-// the number, which may be another process's already. Then one must ask whether
-// the peer is still connected: what it held was open until it died.
+// Since Linux 6.5 the socket gives it (SO_PEERPIDFD). Before, there is only
+// pidfd_open(2) on the number, and that may be another process's already.
 
 static int pidfd_of_peer(int fd, const char **how)
 {
@@ -138,9 +137,11 @@ void show_pidfd(void)
 	struct pollfd end = { .fd = pidfd, .events = POLLIN };
 	say("a pidfd of the peer, by %s", how);
 	claim(must(poll(&end, 1, 0)) == 0 && signal_through(pidfd, 0) == 0,
-	      "it says that the peer lives, and can reach it");
+	      "while the peer lives it is not readable, and signals go through "
+	      "it");
 	must(kill(client, SIGKILL));
 	must(waitpid(client, NULL, 0));
+	say("the peer is killed and reaped: its number is free");
 	claim(must(poll(&end, 1, 0)) == 1,
 	      "a pidfd becomes readable when its process has ended");
 	claim(signal_through(pidfd, SIGKILL) == ESRCH,
@@ -154,48 +155,16 @@ void show_pidfd(void)
 // (SCM_CREDENTIALS), the kernel checks them: an ordinary process may only say
 // what is true of itself. (CAP_SYS_ADMIN may name any process that exists.)
 
-union credentials {
-	char bytes[CMSG_SPACE(sizeof(struct ucred))];
-	struct cmsghdr align;
-};
-
 static int send_as(int fd, const struct ucred *who)
 {
-	char byte = 'x';
-	struct iovec piece = { &byte, 1 };
-	union credentials control = { .bytes = "" };
-	struct msghdr message = {
-		.msg_iov = &piece,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof control.bytes,
-	};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_CREDENTIALS;
-	header->cmsg_len = CMSG_LEN(sizeof *who);
-	memcpy(CMSG_DATA(header), who, sizeof *who);
-	return error_of(sendmsg(fd, &message, 0));
+	return send_beside(fd, SCM_CREDENTIALS, who, sizeof *who);
 }
 
 static struct ucred receive_credentials(int fd)
 {
-	char byte;
-	struct iovec piece = { &byte, 1 };
-	union credentials control;
-	struct msghdr message = {
-		.msg_iov = &piece,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof control.bytes,
-	};
 	struct ucred who = { 0 };
 
-	must(recvmsg(fd, &message, 0));
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-	if (header && header->cmsg_type == SCM_CREDENTIALS)
-		memcpy(&who, CMSG_DATA(header), sizeof who);
+	(void)take_beside(fd, SCM_CREDENTIALS, &who, sizeof who);
 	return who;
 }
 
@@ -222,10 +191,10 @@ void show_credentials(void)
 	reap(sender);
 	struct ucred first = receive_credentials(fd[1]);
 	struct ucred second = receive_credentials(fd[1]);
-	say("by SO_PEERCRED the line is of %d; the messages came from %d",
-	    peer_of(fd[1]).pid, first.pid);
+	say("I am %d and made the pair; SO_PEERCRED names %d, the messages %d",
+	    getpid(), peer_of(fd[1]).pid, first.pid);
 	claim(peer_of(fd[1]).pid == getpid(),
-	      "SO_PEERCRED names who made the pair: me");
+	      "SO_PEERCRED names who made the pair, whoever sends");
 	claim(first.pid == sender && second.pid == sender,
 	      "with SO_PASSCRED each message names who sent it");
 }

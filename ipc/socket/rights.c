@@ -8,7 +8,7 @@
 // file can let another one use it that may not: the file is given, not the
 // right to open files.
 //
-//     sender: 40 ──┐                           ┌── 5 :receiver
+//     sender: 20 ──┐                           ┌── 5 :receiver
 //                  └─▶ open file description ◀─┘
 //                      offset, mode, file
 //
@@ -25,54 +25,72 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { NUMBER = 40 };
+enum { NUMBER = 20 };
 
-// Room for one descriptor, aligned as cmsg(3) asks.
-union one_descriptor {
-	char bytes[CMSG_SPACE(sizeof(int))];
+// ## Beside the data
+//
+// A control message travels beside the bytes of a message and says by its type
+// what it is: SCM_RIGHTS (descriptors) or SCM_CREDENTIALS (see peer.c). On a
+// stream at least one byte of data must go along.
+
+// Room for one of either, aligned as cmsg(3) asks.
+union control {
+	char bytes[CMSG_SPACE(sizeof(struct ucred))];
 	struct cmsghdr align;
 };
 
-// On a stream at least one byte of data must go along.
-static void pass(int socket, int fd)
+int send_beside(int socket, int type, const void *what, size_t bytes)
 {
-	char byte = 'f';
+	char byte = 'x';
 	struct iovec piece = { &byte, 1 };
-	union one_descriptor control = { .bytes = "" };
+	union control control = { .bytes = "" };
 	struct msghdr message = {
 		.msg_iov = &piece,
 		.msg_iovlen = 1,
 		.msg_control = control.bytes,
-		.msg_controllen = sizeof control.bytes,
+		.msg_controllen = CMSG_SPACE(bytes),
 	};
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 
 	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof fd);
-	memcpy(CMSG_DATA(header), &fd, sizeof fd);
-	must(sendmsg(socket, &message, 0));
+	header->cmsg_type = type;
+	header->cmsg_len = CMSG_LEN(bytes);
+	memcpy(CMSG_DATA(header), what, bytes);
+	return error_of(sendmsg(socket, &message, 0));
 }
 
-// MSG_CMSG_CLOEXEC, or it would leak into the next program that is started.
-static int take(int socket)
+// MSG_CMSG_CLOEXEC, or a descriptor would leak into the next program that is
+// started.
+bool take_beside(int socket, int type, void *what, size_t bytes)
 {
 	char byte;
 	struct iovec piece = { &byte, 1 };
-	union one_descriptor control;
+	union control control;
 	struct msghdr message = {
 		.msg_iov = &piece,
 		.msg_iovlen = 1,
 		.msg_control = control.bytes,
-		.msg_controllen = sizeof control.bytes,
+		.msg_controllen = CMSG_SPACE(bytes),
 	};
-	int fd = -1;
 
 	must(recvmsg(socket, &message, MSG_CMSG_CLOEXEC));
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-	if (header && header->cmsg_type == SCM_RIGHTS)
-		memcpy(&fd, CMSG_DATA(header), sizeof fd);
-	return fd;
+	if (!header || header->cmsg_type != type)
+		return false;
+	memcpy(what, CMSG_DATA(header), bytes);
+	return true;
+}
+
+static void pass(int socket, int fd)
+{
+	must_zero(send_beside(socket, SCM_RIGHTS, &fd, sizeof fd));
+}
+
+static int take(int socket)
+{
+	int fd;
+
+	return take_beside(socket, SCM_RIGHTS, &fd, sizeof fd) ? fd : -1;
 }
 
 // A file with this text, at its beginning.
@@ -128,13 +146,13 @@ void show_passing(void)
 	must(close(line[0]));
 	fd = take(line[1]);
 	claim(!strcmp(read_five(fd, text), " then"),
-	      "in flight it is open, though its sender has closed it, and the "
-	      "line");
+	      "in flight it is open, though its sender has closed it and the "
+	      "socket: who takes it reads on");
 }
 
 // ## The wrong way: sending the number
 //
-// "40" as text is a number and nothing else. The receiver looks into its own
+// "20" as text is a number and nothing else. The receiver looks into its own
 // table; at best there is nothing.
 
 void show_number(void)
@@ -147,6 +165,7 @@ void show_number(void)
 	if (receiver == 0) {
 		must(recv(line[1], got, sizeof got - 1, 0));
 		int fd = (int)strtol(got, NULL, 10);
+		(void)close(fd); // if who started us had left it open
 		claim(error_of(read(fd, text, 5)) == EBADF,
 		      "where nothing has that number, it is refused (EBADF)");
 		must(dup2(file_of("other"), fd));

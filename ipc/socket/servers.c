@@ -11,10 +11,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "draw.h"
@@ -40,9 +42,28 @@ static _Noreturn void be_server(const struct echo_way *way,
 	must_neg(way->serve(job));
 	claim(open_descriptors() == before &&
 		      job->counts->began == job->counts->ended,
-	      "%s: told to stop, it has let everybody go and closed all",
+	      "%s: told to stop with a client there, it has closed all",
 	      way->name);
 	_exit(0);
+}
+
+// Whether this user may have so many processes more (RLIMIT_NPROC, pids.max): who
+// wants to know must try.
+static bool may_start(int n)
+{
+	pid_t pids[CLIENTS];
+	int started = 0;
+
+	while (started < n && (pids[started] = fork()) > 0)
+		started++;
+	if (started < n && pids[started] == 0)
+		for (;;)
+			pause();
+	for (int i = 0; i < started; i++) {
+		must(kill(pids[i], SIGKILL));
+		must(waitpid(pids[i], NULL, 0));
+	}
+	return started == n;
 }
 
 static const struct echo_crowd crowd = {
@@ -76,8 +97,13 @@ static void play(const struct echo_way *way, struct echo_report *report)
 	claim(report->failed == 0,
 	      "%s: %d clients at once, and every byte came back right",
 	      way->name, CLIENTS);
+	int last = connect_to(&here);
+	char byte = 'x';
+	must(send(last, &byte, 1, 0));
+	must(recv(last, &byte, 1, 0));
 	must(eventfd_write(job.stop, 1));
 	reap(server);
+	must(close(last));
 	echo_counts_free(job.counts);
 }
 
@@ -105,6 +131,12 @@ void show_servers(void)
 			say("%s: not here (%s)", way->name, why);
 			continue;
 		}
+		if (way == echo_way("process") && !may_start(CLIENTS)) {
+			say("%s: not here (fewer than %d processes: raise "
+			    "ulimit -u, or pids.max of the cgroup)",
+			    way->name, CLIENTS);
+			continue;
+		}
 		play(way, &report);
 		bars[n] =
 			(struct bar){ way->name,
@@ -112,7 +144,7 @@ void show_servers(void)
 				      (double)report.took_ns };
 		n++;
 	}
-	say("until the last of %d clients had all its bytes:", CLIENTS);
+	say("time until the last of %d clients had all its bytes:", CLIENTS);
 	char *picture = must_ptr(draw_bars(&canvas, bars, n, false));
 	show(picture);
 	free(picture);

@@ -3,6 +3,7 @@
 #ifndef SOCKET_H
 #define SOCKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -18,7 +19,10 @@ void show_cuts(void);
 // unread.c: a peer that does not read
 void show_unread(void);
 
-// rights.c: passing a descriptor
+// rights.c: passing a descriptor. And a message of one byte with a control
+// message beside it: sends one (0 or an errno), takes one (whether it came).
+int send_beside(int socket, int type, const void *what, size_t bytes);
+bool take_beside(int socket, int type, void *what, size_t bytes);
 void show_passing(void);
 void show_number(void);
 void show_dropped(void);
