@@ -36,6 +36,7 @@ enum {
 	MAX_WORKERS = 64,
 	MAX_SIZES = 12,
 	MAX_MECHANISMS = 64,
+	ROUNDS_JUDGED = 4, // fewer do not tell whether they agree
 };
 
 struct worker;
@@ -204,7 +205,7 @@ struct result {
 	double percentile[PERCENTILES]; // NAN: too few samples
 	double max_ns, min_ns;
 	double floor_ratio; // NAN: no floor
-	bool unstable;
+	bool unstable;      // never with fewer than ROUNDS_JUDGED rounds
 	char why_unstable[200];
 	bool below_clock; // single operations are lost in the
 			  // cost of the clock: no percentiles

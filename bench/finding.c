@@ -103,19 +103,10 @@ static bool competes(const struct talk *talk, const struct result *r,
 	return on_topic(r, talk->topic) && !(asleep && r->c->subject->spins);
 }
 
-static const struct result *fastest(const struct talk *talk, bool asleep)
+static bool faster(const struct result *a, const struct result *b)
 {
-	const struct result *best = NULL;
-	for (size_t i = 0; i < talk->count; i++) {
-		const struct result *r = &talk->results[i];
-		if (!competes(talk, r, asleep))
-			continue;
-		if (!best ||
-		    (r->c->subject->bandwidth ? r->median > best->median
-					      : r->median < best->median))
-			best = r;
-	}
-	return best;
+	return a->c->subject->bandwidth ? a->median > b->median
+					: a->median < b->median;
 }
 
 // Their intervals meet. A single round has none: it may lie anywhere.
@@ -124,49 +115,6 @@ static bool not_told_apart(const struct result *a, const struct result *b)
 	return a->rounds < 2 || b->rounds < 2 ||
 	       (a->interval.low <= b->interval.high &&
 		b->interval.low <= a->interval.high);
-}
-
-static void add(struct talk *talk, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void add(struct talk *talk, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (talk->used >= talk->room)
-		return;
-	va_start(ap, fmt);
-	int n = vsnprintf(talk->text + talk->used, talk->room - talk->used, fmt,
-			  ap);
-	va_end(ap);
-	talk->used += n > 0 ? (size_t)n : 0;
-}
-
-// Those that may be as fast, by name where they are few. Returns whether there
-// are any.
-static bool add_equals(struct talk *talk, const struct result *best,
-		       bool asleep)
-{
-	const struct result *equal[MOST_NAMES];
-	size_t count = 0;
-
-	for (size_t i = 0; i < talk->count; i++) {
-		const struct result *r = &talk->results[i];
-		if (r == best || !competes(talk, r, asleep) ||
-		    !not_told_apart(r, best))
-			continue;
-		if (count < MOST_NAMES)
-			equal[count] = r;
-		count++;
-	}
-	if (count > MOST_NAMES)
-		add(talk, ", and %zu more", count);
-	for (size_t i = 0; i < count && count <= MOST_NAMES; i++)
-		add(talk, "%s%s", i ? ", " : ", and ",
-		    equal[i]->c->subject->name);
-	if (count)
-		add(talk, " not told apart from it");
-	return count > 0;
 }
 
 static const struct result *pipe_of(const struct talk *talk)
@@ -192,6 +140,107 @@ static struct interval over_pipe(const struct result *best,
 				    less->rounds, 0.5);
 }
 
+// The fastest of all that compete, by their medians; `sure`: of those alone that
+// surely beat the pipe. One whose rounds scatter down to the pipe's may have the
+// best median, and must not hide those behind it that are told apart.
+static const struct result *fastest_of(const struct talk *talk, bool asleep,
+				       bool sure)
+{
+	const struct result *best = NULL, *pipe = pipe_of(talk);
+	for (size_t i = 0; i < talk->count; i++) {
+		const struct result *r = &talk->results[i];
+		if (!competes(talk, r, asleep) || (best && !faster(r, best)) ||
+		    (sure && !(pipe && over_pipe(r, pipe).low > 1)))
+			continue;
+		best = r;
+	}
+	return best;
+}
+
+static const struct result *fastest(const struct talk *talk, bool asleep)
+{
+	const struct result *sure = fastest_of(talk, asleep, true);
+	return sure ? sure : fastest_of(talk, asleep, false);
+}
+
+static void add(struct talk *talk, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void add(struct talk *talk, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (talk->used >= talk->room)
+		return;
+	va_start(ap, fmt);
+	int n = vsnprintf(talk->text + talk->used, talk->room - talk->used, fmt,
+			  ap);
+	va_end(ap);
+	talk->used += n > 0 ? (size_t)n : 0;
+}
+
+// Names of results, where they are few.
+struct names {
+	const char *first[MOST_NAMES];
+	size_t count;
+};
+
+static void names_add(struct names *names, const struct result *r)
+{
+	if (names->count < MOST_NAMES)
+		names->first[names->count] = r->c->subject->name;
+	names->count++;
+}
+
+// Those that may be as fast as the one that is spoken of. Returns whether there
+// are any.
+static bool add_equals(struct talk *talk, const struct result *best,
+		       bool asleep)
+{
+	struct names equal = { .count = 0 };
+
+	for (size_t i = 0; i < talk->count; i++) {
+		const struct result *r = &talk->results[i];
+		if (r != best && competes(talk, r, asleep) &&
+		    !faster(r, best) && not_told_apart(r, best))
+			names_add(&equal, r);
+	}
+	if (equal.count > MOST_NAMES)
+		add(talk, ", and %zu more", equal.count);
+	for (size_t i = 0; i < equal.count && equal.count <= MOST_NAMES; i++)
+		add(talk, "%s%s", i ? ", " : ", and ", equal.first[i]);
+	if (equal.count)
+		add(talk, " not told apart from it");
+	return equal.count > 0;
+}
+
+// Those with a better median than the one that is spoken of: they were passed
+// over because they may be no faster than a pipe.
+static void add_unsure(struct talk *talk, const struct result *best,
+		       bool asleep)
+{
+	struct names unsure = { .count = 0 };
+
+	for (size_t i = 0; i < talk->count; i++) {
+		const struct result *r = &talk->results[i];
+		if (competes(talk, r, asleep) && faster(r, best))
+			names_add(&unsure, r);
+	}
+	if (!unsure.count)
+		return;
+	add(talk, "; ");
+	if (unsure.count > MOST_NAMES)
+		add(talk, "%zu more", unsure.count);
+	for (size_t i = 0; i < unsure.count && unsure.count <= MOST_NAMES; i++)
+		add(talk, "%s%s",
+		    !i                      ? ""
+		    : i + 1 == unsure.count ? " and "
+					    : ", ",
+		    unsure.first[i]);
+	add(talk, ", faster in the median, %s not told apart from a pipe",
+	    unsure.count == 1 ? "is" : "are");
+}
+
 // No talk: the cheapest of the last family that was measured.
 static bool other_finding(struct talk *talk, const char *here)
 {
@@ -205,9 +254,7 @@ static bool other_finding(struct talk *talk, const char *here)
 		bool same = best && best->c->family == r->c->family &&
 			    best->c->subject->bandwidth ==
 				    r->c->subject->bandwidth;
-		if (!same ||
-		    (r->c->subject->bandwidth ? r->median > best->median
-					      : r->median < best->median))
+		if (!same || faster(r, best))
 			best = r;
 	}
 	if (!best)
@@ -254,6 +301,7 @@ bool finding(char *text, size_t room, const char *here,
 		add(&talk, "%s %s to %s times %s", equals ? ";" : ",",
 		    significant(low, ratio.low), significant(high, ratio.high),
 		    bandwidth ? "a pipe's" : "under a pipe");
+	add_unsure(&talk, best, false);
 	if (asleep && asleep != best) {
 		add(&talk,
 		    " (it keeps its CPU busy while it waits; where that may "
@@ -261,6 +309,7 @@ bool finding(char *text, size_t room, const char *here,
 		    asleep->c->subject->name,
 		    human_value(value, bandwidth, asleep->median));
 		add_equals(&talk, asleep, true);
+		add_unsure(&talk, asleep, true);
 		add(&talk, ")");
 	}
 	add(&talk, ".");

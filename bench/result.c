@@ -109,7 +109,7 @@ static void stability(struct result *r)
 	char values[2][VALUE_BYTES];
 	double sorted[MAX_ROUNDS];
 
-	if (r->rounds < 4)
+	if (r->rounds < ROUNDS_JUDGED)
 		return;
 	memcpy(sorted, r->values, r->rounds * sizeof *sorted);
 	stats_sort(sorted, r->rounds);

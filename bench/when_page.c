@@ -213,6 +213,38 @@ static void explain_marks(const struct page *page)
 		line(page, "*", LEGEND, "of another size: %s", others);
 }
 
+// Few rounds bear no mark, and that is not to be taken for agreement.
+static void explain_few_rounds(const struct page *page)
+{
+	size_t figures = 0, few = 0, least = SIZE_MAX, most = 0;
+
+	for (int k = 0; k < FIGURES; k++)
+		for (size_t i = 0; channel_mechanisms[i]; i++) {
+			const struct figures *f = &page->guide->figures[k];
+			if (!cell_figure(f, i))
+				continue;
+			size_t rounds = f->cells[i]->rounds;
+			figures++;
+			few += rounds < ROUNDS_JUDGED;
+			least = rounds < least ? rounds : least;
+			most = rounds > most ? rounds : most;
+		}
+	if (!few)
+		return;
+	if (few < figures)
+		line(page, "rounds", LEGEND,
+		     "%zu of the %zu figures are of fewer than %d, too few to "
+		     "tell whether they agree",
+		     few, figures, ROUNDS_JUDGED);
+	else if (least < most)
+		line(page, "rounds", LEGEND,
+		     "%zu to %zu each, too few to tell whether they agree",
+		     least, most);
+	else
+		line(page, "rounds", LEGEND,
+		     "%zu each, too few to tell whether they agree", least);
+}
+
 static const char *why_none(const struct result *r)
 {
 	return r->failure[0]       ? r->failure
@@ -261,6 +293,7 @@ static void explain(const struct page *page)
 	     "whether who waits for a message hears that its peer died");
 	line(page, "spins", LEGEND, "keeps its CPU busy while it waits");
 	explain_marks(page);
+	explain_few_rounds(page);
 	explain_gaps(page);
 }
 

@@ -19,9 +19,10 @@ while IFS="$tab" read -r lab summary chapter kind; do
 	printf '\n--- %s: %s\n' "$lab" "$summary"
 	story=$("$B/$lab" 2>&1 </dev/null)
 	status=$?
-	# titles and the tally begin a line, claims stand 13 columns in
+	# titles, claims and skips, the tally; no lines and no pictures
 	case $status in
-	0) printf '%s\n' "$story" | sed -n '/^[^ ]/p; /^ \{13\}[^ ]/p' ;;
+	0) printf '%s\n' "$story" | sed -n '/^[a-z0-9-]* \(·\|-\) /p
+		/^ \{13\}\(✓\|✗\|[-+!]\) /p; / held, /p' ;;
 	77) printf '%s\n' "$story" ;;
 	*)
 		printf '%s\n' "$story"

@@ -69,20 +69,25 @@ static bool map_ourselves(unsigned user, unsigned group)
 
 // The change of user namespace clears what should kill us with our parent, so
 // it is asked for again.
-void enter_own_namespaces(int flags)
+bool try_own_namespaces(int flags)
 {
 	unsigned user = geteuid(), group = getegid();
 
-	if (unshare(CLONE_NEWUSER | flags) == 0) {
-		if (!map_ourselves(user, group))
-			skip("a user namespace, but no users in it "
-			     "(/proc/self/uid_map): %s",
-			     strerror(errno));
-		must(prctl(PR_SET_PDEATHSIG, SIGKILL));
-	} else if (unshare(flags) == -1) {
+	if (unshare(CLONE_NEWUSER | flags) == -1)
+		return unshare(flags) == 0;
+	if (!map_ourselves(user, group))
+		skip("a user namespace, but no users in it "
+		     "(/proc/self/uid_map): %s",
+		     strerror(errno));
+	must(prctl(PR_SET_PDEATHSIG, SIGKILL));
+	return true;
+}
+
+void enter_own_namespaces(int flags)
+{
+	if (!try_own_namespaces(flags))
 		skip("no namespaces of our own (unshare: %s): run it as root, "
 		     "or allow user namespaces (sysctl "
 		     "user.max_user_namespaces)",
 		     strerror(errno));
-	}
 }

@@ -22,7 +22,9 @@ void give_up_capabilities(void);
 // unshare(2)); what is made in them is gone with them. They belong to a user
 // namespace of their own, in which the caller has every capability and is the
 // same user and group as outside; where there may be none, root does without.
-// Who may have neither leaves the scene (skip).
+// Who may have neither leaves the scene (skip); or, with try_, is told so by
+// false and errno.
 void enter_own_namespaces(int flags);
+bool try_own_namespaces(int flags);
 
 #endif

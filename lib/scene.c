@@ -145,6 +145,12 @@ static const char *fresh(enum name_kind kind)
 	struct kept *kept = must_ptr(malloc(sizeof *kept));
 
 	int error = names_fresh(kind, kept->name);
+	if (error == -EPERM || error == -EACCES || error == -EROFS ||
+	    error == -ENOENT)
+		skip("no private folder ${TMPDIR:-/tmp}/oslab-%u for the "
+		     "ledger "
+		     "of names (%s): set TMPDIR to a folder of your own",
+		     geteuid(), strerror(-error));
 	if (error)
 		die_at(__FILE__, __LINE__,
 		       "the ledger of names in ${TMPDIR:-/tmp}/oslab-UID",

@@ -334,6 +334,110 @@ START_TEST(when_an_unstable_figure_is_marked)
 }
 END_TEST
 
+// Sets what a case says to three rounds, given in their order, and to what
+// follows from them: the interval of so few is as wide as they are.
+static void three_rounds(json_t *c, double low, double median, double high)
+{
+	json_object_set_new(c, "rounds",
+			    json_pack("[f, f, f]", low, median, high));
+	json_object_set_new(c, "median", json_real(median));
+	json_object_set_new(c, "interval", json_pack("[f, f]", low, high));
+}
+
+static void finding_is(const char *path, const char *expected)
+{
+	json_t *all = json_of(path);
+	json_t *findings = json_object_get(all, "findings");
+	ck_assert_uint_eq(json_array_size(findings), 1);
+	ck_assert_str_eq(json_string_value(json_array_get(findings, 0)),
+			 expected);
+	json_decref(all);
+}
+
+// The ring's median is the best, but its rounds reach down to the pipe's. The
+// socket behind it is faster than a pipe for sure.
+START_TEST(when_one_restless_case_hides_no_other)
+{
+	static const char *const names[] = {
+		"bandwidth/ring/64KiB/cross-core",
+		"bandwidth/unix-seqpacket/64KiB/cross-core",
+		"bandwidth/pipe/64KiB/cross-core",
+		"bandwidth/fifo/64KiB/cross-core",
+	};
+	json_t *r = empty_result(), *cases[4];
+	for (int i = 0; i < 4; i++)
+		cases[i] = add_case(r, names[i], "B/s", 1e9, 0, 3);
+	three_rounds(cases[0], 0.5e9, 8.2e9, 9.0e9);
+	three_rounds(cases[1], 4.0e9, 4.2e9, 4.3e9);
+	three_rounds(cases[2], 0.55e9, 0.55e9, 0.55e9);
+	three_rounds(cases[3], 0.5e9, 0.5e9, 0.5e9);
+	finding_is(save("hides.json", json_deep_copy(r)),
+		   "For 64 KiB between two cores there: unix-seqpacket, "
+		   "4.20 GB/s one way, 7.27 to 7.82 times a pipe's; ring, "
+		   "faster in the median, is not told apart from a pipe.");
+
+	// without the restless rounds it is the ring again
+	three_rounds(cases[0], 8.0e9, 8.2e9, 9.0e9);
+	three_rounds(cases[2], 0.5e9, 0.5e9, 0.5e9);
+	finding_is(save("calm.json", json_deep_copy(r)),
+		   "For 64 KiB between two cores there: ring, 8.20 GB/s one "
+		   "way, 16.0 to 18.0 times a pipe's (it keeps its CPU busy "
+		   "while it waits; where that may not be: unix-seqpacket, "
+		   "4.20 GB/s).");
+
+	// those that sleep hide each other no more than all do
+	three_rounds(cases[3], 0.4e9, 7.0e9, 7.1e9);
+	finding_is(save("asleep.json", json_deep_copy(r)),
+		   "For 64 KiB between two cores there: ring, 8.20 GB/s one "
+		   "way, 16.0 to 18.0 times a pipe's (it keeps its CPU busy "
+		   "while it waits; where that may not be: unix-seqpacket, "
+		   "4.20 GB/s; fifo, faster in the median, is not told apart "
+		   "from a pipe).");
+
+	// and none is made up: all reach down to the pipe, or are slower
+	three_rounds(cases[0], 0.5e9, 8.2e9, 9.0e9);
+	three_rounds(cases[1], 0.1e9, 0.2e9, 0.3e9);
+	finding_is(save("none.json", r),
+		   "For 64 KiB between two cores there: nothing measured is "
+		   "surely faster than a pipe, 500 MB/s one way.");
+}
+END_TEST
+
+START_TEST(when_too_few_rounds_are_said)
+{
+	json_t *r = empty_result();
+	add_case(r, "ipc/pipe/64B/same-cpu", "ns", 1000, 1, 3);
+	add_case(r, "ipc/ring/64B/cross-core", "ns", 1000, 1, 3);
+	struct outcome o = table_of("text",
+				    save("few.json", json_deep_copy(r)));
+	contains(o.out,
+		 "\nrounds   3 each, too few to tell whether they agree\n");
+	outcome_free(&o);
+	o = table_of("markdown", path_of("few.json"));
+	contains(o.out, "\n- `rounds`: 3 each, too few to tell");
+	outcome_free(&o);
+
+	add_case(r, "ipc/fifo/64B/same-cpu", "ns", 1000, 1, 2);
+	o = table_of("text", save("fewer.json", json_deep_copy(r)));
+	contains(o.out, "\nrounds   2 to 3 each, too few to tell");
+	outcome_free(&o);
+
+	// what has no figure has no rounds to speak of
+	add_case(r, "ipc/tcp/64B/same-cpu", "ns", 1000, 1, 4);
+	add_bare(r, "ipc/udp/64B/same-cpu", "failed", "byte 3 is lost");
+	o = table_of("text", save("some.json", r));
+	contains(o.out, "\nrounds   3 of the 4 figures are of fewer than 4");
+	outcome_free(&o);
+
+	r = empty_result();
+	add_case(r, "ipc/tcp/64B/same-cpu", "ns", 1000, 1, 4);
+	add_bare(r, "ipc/udp/64B/same-cpu", "failed", "byte 3 is lost");
+	o = table_of("text", save("enough.json", r));
+	lacks(o.out, "too few");
+	outcome_free(&o);
+}
+END_TEST
+
 // ## Whose figures they are
 
 static void says(const json_t *all, const char *field, const char *what)
@@ -667,6 +771,8 @@ void add_bench_when_tests(Suite *suite)
 	tcase_add_test(tests, when_workers_were_not_pinned);
 	tcase_add_test(tests, when_a_file_has_nothing_to_tell);
 	tcase_add_test(tests, when_an_unstable_figure_is_marked);
+	tcase_add_test(tests, when_one_restless_case_hides_no_other);
+	tcase_add_test(tests, when_too_few_rounds_are_said);
 	tcase_add_test(tests, when_another_machine_is_said);
 	tcase_add_test(tests, when_this_machine_and_what_changed_on_it);
 	tcase_add_test(tests, when_fits_every_width);

@@ -4,6 +4,7 @@
 // program is in the catalogue and on the page of its chapter.
 
 #define _GNU_SOURCE
+#include "ipc/channel/channel.h"
 #include "tests.h"
 
 #include <ctype.h>
@@ -220,6 +221,57 @@ START_TEST(docs_pages_name_programs)
 }
 END_TEST
 
+// The table "which mechanism when" says what the mechanisms say of themselves.
+START_TEST(docs_table_of_mechanisms)
+{
+	static const char *const carries[] = { "bytes", "messages", "events" };
+	char *page = read_whole("ipc/README.md"), *at = page;
+
+	for (int i = 0; channel_mechanisms[i]; i++) {
+		const struct mechanism *m = channel_mechanisms[i];
+		char file[64], row[512];
+
+		snprintf(file, sizeof file, "%s", m->name);
+		for (char *c = file; *c; c++)
+			if (*c == '-')
+				*c = '_';
+		snprintf(row, sizeof row,
+			 "\n| [`%s`](channel/%s.c) | %s | %s | %s | %s | %s |",
+			 m->name, file, carries[m->kind], m->meets,
+			 m->tells_death ? "yes" : "no",
+			 m->spins ? "spins" : "sleeps", m->when);
+		at = strstr(at, row);
+		ck_assert_msg(at, "ipc/README.md lacks, in its order: %s", row);
+	}
+	free(page);
+}
+END_TEST
+
+// Of a tour nothing is shown but titles, claims, skips and tallies: a picture
+// of which half the lines are missing says nothing.
+START_TEST(docs_tour_shows_no_pictures)
+{
+	struct outcome tour = run_shell(
+		"printf 'ipc/pipe\\ta pipe\\t10 IPC\\nipc/pipebuf\\tits "
+		"room\\t10 IPC\\nbench/bench\\tcosts\\t09 Cost\\ttool\\n' | "
+		"B=\"$B\" docs/tour.sh");
+	char *rest = tour.out;
+
+	ck_assert_msg(tour.exit == 0, "%s%s", tour.out, tour.err);
+	ck_assert_ptr_nonnull(strstr(tour.out, "--- ipc/pipebuf: its room"));
+	ck_assert_ptr_null(strstr(tour.out, "bench/bench"));
+	for (char *line; (line = strsep(&rest, "\n"));)
+		ck_assert_msg(!*line || strstr(line, " - ") ||
+				      strstr(line, " · ") ||
+				      strstr(line, " held, ") ||
+				      !strncmp(line, "=== ", 4) ||
+				      !strncmp(line, "--- ", 4) ||
+				      strspn(line, " ") == 13,
+			      "neither title nor claim: %s", line);
+	outcome_free(&tour);
+}
+END_TEST
+
 Suite *docs_suite(void)
 {
 	Suite *suite = suite_create("docs");
@@ -230,5 +282,7 @@ Suite *docs_suite(void)
 	tcase_add_test(tcase, docs_finds_dead_links);
 	tcase_add_test(tcase, docs_catalogue_is_complete);
 	tcase_add_test(tcase, docs_pages_name_programs);
+	tcase_add_test(tcase, docs_table_of_mechanisms);
+	tcase_add_test(tcase, docs_tour_shows_no_pictures);
 	return suite;
 }

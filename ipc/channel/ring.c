@@ -135,7 +135,8 @@ static inline void give_back(struct ring *ring)
 	atomic_store_explicit(&ring->head, ring->next, memory_order_release);
 }
 
-// The word at `next`, or 0: there is none, as far as seen.
+// The word at `next`, or 0: there is none, as far as seen. What a SKIP leaves out
+// is given back at once: the producer may need it for the frame behind.
 static inline uint64_t next_word(struct ring *ring)
 {
 	while (ring->tail_seen != ring->next) {
@@ -143,6 +144,7 @@ static inline uint64_t next_word(struct ring *ring)
 		if (word != SKIP)
 			return word;
 		ring->next = next_lap(ring, ring->next);
+		give_back(ring);
 	}
 	return 0;
 }

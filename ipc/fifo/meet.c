@@ -76,8 +76,6 @@ static bool meet(int first, int second, struct span spans[2])
 		_exit(0);
 	}
 	await_state(child, 'S');
-	say("a %s sleeps in open; now a %s comes", tracks[first],
-	    tracks[second]);
 	open_timed(path, second, &spans[1]);
 	reap(child);
 	return spans[0].end_ns >= spans[1].begin_ns;
@@ -90,6 +88,7 @@ void rendezvous(void)
 				       MAP_SHARED | MAP_ANONYMOUS, -1, 0));
 	struct canvas canvas = canvas_of(STDOUT_FILENO);
 
+	say("a reader sleeps in open till a writer comes; then reversed");
 	bool reader_waits = meet(O_RDONLY, O_WRONLY, spans);
 	bool writer_waits = meet(O_WRONLY, O_RDONLY, spans + 2);
 	say("o: inside open(2):");

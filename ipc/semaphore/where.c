@@ -8,15 +8,18 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "host.h"
+#include "privilege.h"
 #include "scenes.h"
 
 // ## A name in /dev/shm
@@ -28,13 +31,22 @@
 // name, and unlinks the random one: nobody ever opens a semaphore that is half
 // made, and of two who make it at once one wins. But who is killed in between
 // leaves a file that nobody looks for, and that no one can tell from another
-// program's semaphore with a name of six letters.
+// program's semaphore with a name of six letters. So where we may, we play in a
+// /dev/shm of our own: a mount namespace, and what is in it, ends with us.
 
 #ifdef __GLIBC__
 #define PREFIX "/dev/shm/sem."
 #else
 #define PREFIX "/dev/shm/"
 #endif
+
+static void mount_own_memory(void)
+{
+	if (try_own_namespaces(CLONE_NEWNS) &&
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+		mount("oslab", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV,
+		      "mode=1777");
+}
 
 static sem_t *open_named(const char *name, int flags, unsigned value)
 {
@@ -53,6 +65,7 @@ void play_named(void)
 	char path[HOST_TEXT];
 	struct stat file;
 
+	mount_own_memory();
 	pid_t maker = fork_as("maker");
 	if (maker == 0) {
 		sem_t *mine = must_ptr(open_named(name, O_CREAT | O_EXCL, 3));

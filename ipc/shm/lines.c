@@ -1,22 +1,16 @@
 // # Lines: where the two indices live, measured
 //
-// CPUs do not exchange variables but cache lines, 64 bytes on most machines. To
-// store into a line a CPU must have it alone; all others lose their copies. So
-// two variables in one line are one to the hardware, and two CPUs that each
-// write only their own take the line from each other: false sharing.
-// What to expect, then, of three ways to use the ring:
+// To store into a cache line (64 bytes on most machines) a CPU must have it
+// alone; all others lose their copies. So two CPUs that each write only their
+// own variable take a line that holds both from each other: false sharing.
 //
-// - **No look.** The ring is half full, so neither side has to look: the two
-//   have nothing to tell each other. With own lines no index travels. In one line
-//   the stores of both fight for it: several times as long, for nothing.
-// - **Always.** Each side reads at every message what the other has just written.
-//   Both indices travel anyway, and in one line they travel together: own lines
-//   gain little here, or lose.
-// - **Cached.** Few looks, few journeys of the indices. What must travel is left,
-//   the messages: eight slots a line. How much of the fight for the one line
-//   shows beside that depends on where the two CPUs are.
-//
-// So a ring has both, cached indices and own lines for them.
+// - **No look.** The ring is half full, so neither side has to look. With own
+//   lines no index travels; in one line the two fight for it, for nothing.
+// - **Cached.** Few looks, few journeys of the indices. How much of the fight
+//   for the one line is left depends on where the two CPUs are.
+// - **Always.** Each side reads at every message what the other has written.
+//   Both indices travel anyway, in one line together: own lines may lose.
+//   So a ring has both, own lines and cached indices.
 
 #define _GNU_SOURCE
 #include <stdalign.h>
@@ -37,7 +31,7 @@ enum {
 	ROUNDS = 15, // and one before that, which warms up
 };
 enum { PRODUCER, CONSUMER };
-enum manner { NO_LOOK, ALWAYS, CACHED };
+enum manner { NO_LOOK, CACHED, ALWAYS };
 
 static const struct variant {
 	const char *label;
@@ -46,10 +40,10 @@ static const struct variant {
 } variants[] = {
 	{ "one, no look", 1,     NO_LOOK },
 	{ "own, no look", APART, NO_LOOK },
-	{ "one, always",  1,     ALWAYS },
-	{ "own, always",  APART, ALWAYS },
 	{ "one, cached",  1,     CACHED },
 	{ "own, cached",  APART, CACHED },
+	{ "one, always",  1,     ALWAYS },
+	{ "own, always",  APART, ALWAYS },
 };
 enum { VARIANTS = sizeof variants / sizeof *variants };
 
@@ -96,7 +90,6 @@ static void prepare(struct arena *arena, const struct variant *v)
 		atomic_store(&arena->words[0], MESSAGES);
 }
 
-// Returns how often it looked.
 static uint64_t produce(struct small_ring ring, bool cached)
 {
 	struct small_side side = { 0 };
@@ -122,8 +115,7 @@ static uint64_t consume(struct small_ring ring, bool cached, uint64_t *wrong)
 	return side.looks;
 }
 
-// The variants take turns, so that whatever the machine does meanwhile it does
-// to all of them.
+// The variants take turns: what the machine does meanwhile it does to all.
 static void play_side(struct arena *arena, int side)
 {
 	unsigned meetings = 0;
@@ -147,8 +139,7 @@ static void play_side(struct arena *arena, int side)
 
 // ## All rounds, and what they say
 //
-// A round took as long as its slower side. Where 1 lies between the bounds of a
-// ratio (see stats.h), no difference can be told.
+// A round took as long as its slower side. Bounds of a ratio: see stats.h.
 
 static void rounds_of(const struct arena *arena, int variant, double ns[ROUNDS])
 {
@@ -169,14 +160,19 @@ static void draw_rounds(const struct arena *arena)
 	for (int i = 0; i < VARIANTS; i++) {
 		double ns[ROUNDS];
 		rounds_of(arena, i, ns);
-		double median = stats_median(ns, ROUNDS);
-		snprintf(notes[i], sizeof *notes, "%.1f ns", median);
-		bars[i] = (struct bar){ variants[i].label, notes[i], median };
+		bars[i] = (struct bar){ variants[i].label, notes[i],
+					stats_median(ns, ROUNDS) };
+		snprintf(notes[i], sizeof *notes, "%.1f ns", bars[i].value);
 	}
 	say("indices in one line, on own lines; median of %d rounds:", ROUNDS);
 	char *picture = must_ptr(draw_bars(&canvas, bars, VARIANTS, false));
 	show(picture);
 	free(picture);
+}
+
+static int decimals(double ratio)
+{
+	return ratio < 1 ? 2 : ratio < 10;
 }
 
 static void say_ratio(const struct arena *arena, const char *what, int a, int b)
@@ -185,9 +181,11 @@ static void say_ratio(const struct arena *arena, const char *what, int a, int b)
 
 	rounds_of(arena, a, as);
 	rounds_of(arena, b, bs);
-	struct interval ratio = stats_ratio_interval(as, ROUNDS, bs, ROUNDS,
-						     0.5);
-	say("%s %.2g to %.2g times as long", what, ratio.low, ratio.high);
+	struct interval r = stats_ratio_interval(as, ROUNDS, bs, ROUNDS, 0.5);
+	bool told = r.low > 1 || r.high < 1;
+	say("%s %.*f to %.*f times%s", what, decimals(r.low), r.low,
+	    decimals(r.high), r.high,
+	    told ? " as long" : ": no difference told");
 }
 
 static void report(const struct arena *arena)
@@ -197,11 +195,13 @@ static void report(const struct arena *arena)
 
 	draw_rounds(arena);
 	say_ratio(arena, "no look: in one line", 0, 1);
-	say_ratio(arena, "always: in one line", 2, 3);
-	say_ratio(arena, "cached: in one line", 4, 5);
-	say_ratio(arena, "own lines: always against cached", 3, 5);
+	say_ratio(arena, "cached: in one line", 2, 3);
 	say("own lines, cached: %.3f and %.3f looks a message",
-	    put[5] / messages, took[5] / messages);
+	    put[3] / messages, took[3] / messages);
+	say_ratio(arena, "always: in one line", 4, 5);
+	say("a look at every message: both own lines travel for each;");
+	say("that is why the real ring also caches the other's index:");
+	say_ratio(arena, "own lines: always to cached", 5, 3);
 	claim(arena->wrong == 0,
 	      "every message came, in order, in each layout");
 	claim(put[0] + put[1] + took[0] + took[1] == 0,
@@ -244,7 +244,7 @@ void play_lines(void)
 			_exit(0);
 		}
 	}
-	for (int side = 0; side < 2; side++)
-		reap(children[side]);
+	reap(children[PRODUCER]);
+	reap(children[CONSUMER]);
 	report(arena);
 }

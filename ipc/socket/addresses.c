@@ -77,7 +77,7 @@ void show_names(void)
 	must(listen(fd, 1));
 	must(close(fd));
 	must(lstat(path, &stat));
-	say("a server has bound a path, listened, and gone without a word");
+	say("a server has bound a path, listened, and ended");
 	claim(S_ISSOCK(stat.st_mode),
 	      "the socket is closed, and its path is still there");
 	claim(try_connect(&file) == ECONNREFUSED,

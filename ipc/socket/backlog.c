@@ -87,8 +87,8 @@ static void show_sizes(void)
 	char *picture = must_ptr(draw_bars(&canvas, bars, SIZES, false));
 	show(picture);
 	free(picture);
-	claim(enough, "listen(fd, n) has room for n connections at least; the "
-		      "next connect fails with EAGAIN if it must not wait");
+	claim(enough,
+	      "room for n at least; then EAGAIN if connect must not wait");
 }
 
 void show_backlog(void)
@@ -183,8 +183,7 @@ void show_syn(void)
 	claim(n >= BACKLOG && (int)queue.tcpi_unacked == n,
 	      "%d connections stand, though nobody has called accept", n);
 	claim(info_of(fd).tcpi_state == TCP_SYN_SENT && dropped(listener) > 0,
-	      "one more is dropped: its client is in SYN_SENT, and asks again "
-	      "in a second");
+	      "one more is dropped: SYN_SENT, and it asks again in a second");
 
 	host_line("/proc/sys/net/core/somaxconn", line, sizeof line);
 	long most = strtol(line, NULL, 10);
@@ -193,7 +192,6 @@ void show_syn(void)
 	int greedy = listen_on("127.0.0.1:0", 1 << 30, &here);
 	say("listen(fd, 2^30) gets %u", info_of(greedy).tcpi_sacked);
 	claim(info_of(greedy).tcpi_sacked == (uint32_t)most,
-	      "no queue is longer than net.core.somaxconn (%ld), and listen "
-	      "does not say so",
+	      "at most net.core.somaxconn (%ld), and listen does not say so",
 	      most);
 }

@@ -82,8 +82,7 @@ void show_half(void)
 		must(shutdown(client, SHUT_WR));
 		must(recv(client, answer, sizeof answer - 1, 0));
 		claim(!strcmp(answer, "17"),
-		      "%s: after shutdown(SHUT_WR) it knows, and its answer "
-		      "arrives: %s",
+		      "%s: after shutdown(SHUT_WR) it knows, and answers: %s",
 		      family_of(families[i]), answer);
 		claim(error_of(send(client, "11", 2, MSG_NOSIGNAL)) == EPIPE,
 		      "to send more is an error now (EPIPE)");
@@ -142,8 +141,8 @@ void show_close(void)
 		must(recv(client, &byte, 1, MSG_PEEK));
 		must(close(client));
 		claim(error_of(recv(server, &byte, 1, 0)) == ECONNRESET,
-		      "%s: closed with something unread, the other is told "
-		      "ECONNRESET, not end of file",
+		      "%s: closed with data unread: ECONNRESET, not end of "
+		      "file",
 		      family_of(families[i]));
 	}
 }

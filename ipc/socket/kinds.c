@@ -155,7 +155,7 @@ void show_cuts(void)
 		else
 			claim(flags & MSG_TRUNC && n == 4 &&
 				      !memcmp(next, "next", 4),
-			      "of a message (%s), the rest is lost, and only "
+			      "of a message (%s) the rest is lost; only "
 			      "MSG_TRUNC tells",
 			      socket_kinds[k].name);
 		if (k == DGRAM) {

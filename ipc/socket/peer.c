@@ -85,8 +85,7 @@ void show_peer(void)
 	who = peer_of(fd);
 	say("now speaks %d, and SO_PEERCRED says %d", speaker, who.pid);
 	claim(who.pid == client && speaker != client,
-	      "it notes who connected; that process is gone, its number may be "
-	      "anybody's next");
+	      "it notes who connected: a process now gone, its number free");
 }
 
 // ## A pidfd
@@ -137,8 +136,7 @@ void show_pidfd(void)
 	struct pollfd end = { .fd = pidfd, .events = POLLIN };
 	say("a pidfd of the peer, by %s", how);
 	claim(must(poll(&end, 1, 0)) == 0 && signal_through(pidfd, 0) == 0,
-	      "while the peer lives it is not readable, and signals go through "
-	      "it");
+	      "while the peer lives it is not readable, and takes signals");
 	must(kill(client, SIGKILL));
 	must(waitpid(client, NULL, 0));
 	say("the peer is killed and reaped: its number is free");
@@ -181,7 +179,7 @@ void show_credentials(void)
 		give_up_capabilities();
 		must(send(fd[0], "x", 1, 0));
 		int error = send_as(fd[0], &forged);
-		say("\"I am %d\", I say, and the kernel: %s", forged.pid,
+		say("\"I am %d\", I say; the kernel: %s", forged.pid,
 		    error ? strerror(error) : "all right");
 		claim(error == EPERM, "a forged process ID is refused (EPERM)");
 		forged.pid = getpid();
@@ -191,8 +189,8 @@ void show_credentials(void)
 	reap(sender);
 	struct ucred first = receive_credentials(fd[1]);
 	struct ucred second = receive_credentials(fd[1]);
-	say("I am %d and made the pair; SO_PEERCRED names %d, the messages %d",
-	    getpid(), peer_of(fd[1]).pid, first.pid);
+	say("made by %d: SO_PEERCRED says %d, messages %d", getpid(),
+	    peer_of(fd[1]).pid, first.pid);
 	claim(peer_of(fd[1]).pid == getpid(),
 	      "SO_PEERCRED names who made the pair, whoever sends");
 	claim(first.pid == sender && second.pid == sender,

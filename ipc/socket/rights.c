@@ -137,8 +137,8 @@ void show_passing(void)
 	reap(receiver);
 	off_t offset = must(lseek(fd, 0, SEEK_CUR));
 	say("my offset is %lld, and I have not read a byte", (long long)offset);
-	claim(offset == 5, "offset and all are shared: one open file "
-			   "description, as after fork or dup");
+	claim(offset == 5,
+	      "the offset is shared: one open file description, as after dup");
 
 	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line));
 	pass(line[0], fd);
@@ -146,8 +146,8 @@ void show_passing(void)
 	must(close(line[0]));
 	fd = take(line[1]);
 	claim(!strcmp(read_five(fd, text), " then"),
-	      "in flight it is open, though its sender has closed it and the "
-	      "socket: who takes it reads on");
+	      "in flight it is open: the sender closed all, the taker reads "
+	      "on");
 }
 
 // ## The wrong way: sending the number
@@ -172,8 +172,8 @@ void show_number(void)
 		say("reading from my descriptor %s: \"%s\"", got,
 		    read_five(fd, text));
 		claim(!strcmp(text, "other"),
-		      "where something has it, that is read: the wrong file, "
-		      "and no error");
+		      "where something has it, that is read: a wrong file, "
+		      "no error");
 		_exit(0);
 	}
 	int fd = must(fcntl(file_of("first"), F_DUPFD_CLOEXEC, NUMBER));
@@ -204,8 +204,7 @@ void show_dropped(void)
 	      "on its way it holds the pipe open: its reader would wait");
 	must(read(line[1], &byte, 1));
 	ssize_t n = must(read(ends[0], &byte, 1));
-	say("a plain read has taken the byte; what was beside it had nowhere "
-	    "to go");
-	claim(n == 0, "read without room for it: the kernel has closed it, "
-		      "the pipe is at its end");
+	say("a plain read took the byte; the descriptor had no place");
+	claim(n == 0,
+	      "read without room for it, it is closed: the pipe is at its end");
 }

@@ -121,10 +121,10 @@ void show_servers(void)
 		     "limit",
 		     CLIENTS + 64);
 	echo_crowd_count(&crowd, kinds);
-	say("%u prompt, %u half closers, %u big senders, %u slow, %u that "
-	    "vanish, %u silent",
-	    kinds[ECHO_PROMPT], kinds[ECHO_HALF], kinds[ECHO_BIG],
-	    kinds[ECHO_SLOW], kinds[ECHO_GONE], kinds[ECHO_SILENT]);
+	say("%u prompt, %u half closers, %u big senders", kinds[ECHO_PROMPT],
+	    kinds[ECHO_HALF], kinds[ECHO_BIG]);
+	say("%u slow, %u that vanish, %u silent", kinds[ECHO_SLOW],
+	    kinds[ECHO_GONE], kinds[ECHO_SILENT]);
 	for (size_t i = 0; echo_ways[i] && n < WAYS; i++) {
 		const struct echo_way *way = echo_ways[i];
 		if (way->probe(why, sizeof why) != 0) {

@@ -116,8 +116,7 @@ static void wake_a_writer(void)
 	}
 	must(close(fd[0]));
 	await_state(writer, 'S');
-	say("a writer of %d bytes sleeps, its send buffer (%d) is spent",
-	    2 * room, room);
+	say("a writer of %d bytes sleeps; its send buffer: %d", 2 * room, room);
 	char *much = must_ptr(calloc(2, room));
 	while (recv(fd[1], much, room, 0) > 0)
 		continue;
@@ -150,21 +149,20 @@ void show_unread(void)
 	char *picture = must_ptr(draw_bars(&canvas, bars, KINDS + 1, false));
 	show(picture);
 	free(picture);
-	claim(whole, "AF_UNIX makes the sender wait (EAGAIN if it must not) "
-		     "and loses nothing");
-	say("each is charged to the send buffer, %d bytes, with its overhead",
-	    room);
+	claim(whole,
+	      "AF_UNIX loses nothing: the sender waits, or is told EAGAIN");
+	say("overhead is charged, too; the send buffer has %d bytes", room);
 	host_line("/proc/sys/net/unix/max_dgram_qlen", line, sizeof line);
 	long limit = strtol(line, NULL, 10);
 	if (limit > 0)
 		claim(sent <= limit + 1,
-		      "a box that many may send to holds max_dgram_qlen (%ld) "
-		      "messages and one more, at most",
+		      "a box for many holds max_dgram_qlen (%ld) and one, at "
+		      "most",
 		      limit);
 	wake_a_writer();
 	sent = flood_udp(&got, &room);
-	say("UDP, into a receive buffer of %d bytes: %d sent, %d received",
-	    room, sent, got);
+	say("UDP, receive buffer of %d bytes: %d sent, %d received", room, sent,
+	    got);
 	claim(sent == PACKETS && got < sent,
 	      "UDP loses what nobody reads: every send succeeded");
 }
