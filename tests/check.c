@@ -250,11 +250,22 @@ static int bury_strays(void)
 	return strays;
 }
 
+// What is ignored is inherited, and nohup(1) and a shell's & ignore signals that
+// tests send to what they start.
+static void heed_signals(void)
+{
+	const int sent[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE };
+
+	for (size_t i = 0; i < sizeof sent / sizeof *sent; i++)
+		signal(sent[i], SIG_DFL);
+}
+
 // Everybody speaks the same language, whatever the terminal: the tests compare
 // what programs print. A test that needs a program for long says so itself
 // (tcase_set_timeout); Check's own default, 4 s, is meant for functions.
 static void set_scene(void)
 {
+	heed_signals();
 	if (access("tests/expected-skips", R_OK) == -1)
 		errx(EXIT_FAILURE, "start me at the top of the source tree");
 	setenv("LC_ALL", "C.UTF-8", 1);
