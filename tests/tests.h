@@ -27,6 +27,14 @@ Suite *channel_suite(void);
 Suite *ipc_suite(void);   // the labs of ipc/
 Suite *echo_suite(void);  // ipc/echo
 Suite *relay_suite(void); // ipc/relay
+Suite *sched_suite(void);  // the labs of sched/
+Suite *policy_suite(void); // sched/policy
+Suite *model_suite(void);  // sched/model
+Suite *chart_suite(void);  // sched/chart
+Suite *sim_suite(void);    // sched/sim
+Suite *ostep_suite(void);  // sched/sim --ostep, --quiz
+Suite *gantt_suite(void);  // sched/gantt, sched/live
+Suite *duel_suite(void);   // sched/duel, the dispatcher
 Suite *bench_suite(void);
 Suite *build_suite(void); // the Makefile, deps.sh
 Suite *docs_suite(void);  // links, the catalogue

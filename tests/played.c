@@ -1,4 +1,4 @@
-// # The labs of ipc/: every scene is a test
+// # The labs of every folder: every scene is a test
 //
 // A lab is found in the tree and tells its scenes itself (--list), so a new one
 // is tested without a change here. What a lab claims is judged by the lab; here
@@ -34,10 +34,12 @@ enum { LABS = 64, ORDINARY = 65534 };
 
 // --- what there is to play --------------------------------------------------------
 
+// The labs of one folder after those of another.
 static char found[LABS][64];
+static int known;
 
 // FOLDER/NAME.c is a program, and so is FOLDER/NAME/main.c.
-static bool is_program(char *name)
+static bool is_program(const char *folder, char *name)
 {
 	char path[PATH_MAX];
 	size_t length = strlen(name);
@@ -46,18 +48,19 @@ static bool is_program(char *name)
 		name[length - 2] = '\0';
 		return true;
 	}
-	snprintf(path, sizeof path, "%s/ipc/%s/main.c", source_folder(), name);
+	snprintf(path, sizeof path, "%s/%s/%s/main.c", source_folder(), folder,
+		 name);
 	return *name != '.' && access(path, F_OK) == 0;
 }
 
 // A tool (ipc/relay) says so in the last column of its line in the catalogue,
 // has no scenes, and a suite of its own.
-static bool is_lab(const char *name)
+static bool is_lab(const char *lab)
 {
 	char command[2 * PATH_MAX], line[512] = "";
 
-	snprintf(command, sizeof command, "'%s/ipc/%s' --catalogue",
-		 build_folder(), name);
+	snprintf(command, sizeof command, "'%s/%s' --catalogue", build_folder(),
+		 lab);
 	FILE *said = popen(command, "re");
 	bool read = said && fgets(line, sizeof line, said);
 	if (said)
@@ -65,21 +68,24 @@ static bool is_lab(const char *name)
 	return !read || !strstr(line, "\ttool\n");
 }
 
-static int find_labs(void)
+// Returns how many it put into found, from number `n` on.
+static int find_labs(const char *folder, int n)
 {
 	char path[PATH_MAX];
-	int n = 0;
+	int from = n;
 
-	snprintf(path, sizeof path, "%s/ipc", source_folder());
-	DIR *folder = opendir(path);
-	for (struct dirent *entry; folder && (entry = readdir(folder));)
-		if (is_program(entry->d_name) && is_lab(entry->d_name) &&
-		    n < LABS)
-			snprintf(found[n++], sizeof *found, "ipc/%.50s",
-				 entry->d_name);
-	if (folder)
-		closedir(folder);
-	return n;
+	snprintf(path, sizeof path, "%s/%s", source_folder(), folder);
+	DIR *dir = opendir(path);
+	for (struct dirent *entry; dir && (entry = readdir(dir));) {
+		if (!is_program(folder, entry->d_name) || n == LABS)
+			continue;
+		snprintf(found[n], sizeof *found, "%s/%.50s", folder,
+			 entry->d_name);
+		n += is_lab(found[n]);
+	}
+	if (dir)
+		closedir(dir);
+	return n - from;
 }
 
 static json_t *parse(const struct outcome *got, const char *lab)
@@ -206,9 +212,10 @@ static struct outcome play_as(struct start how)
 	};
 }
 
-START_TEST(ipc_has_labs)
+// The loop's number is how many labs the folder has.
+START_TEST(played_something)
 {
-	ck_assert_str_ne(found[0], "");
+	ck_assert_int_gt(_i, 0);
 }
 END_TEST
 
@@ -311,7 +318,7 @@ static struct outcome play_as_we_are(const char *lab, const char *scene)
 	return run(lab, "--format=json", scene, NULL);
 }
 
-START_TEST(ipc_scenes)
+START_TEST(played_scenes)
 {
 	check_lab(found[_i], play_as_we_are);
 }
@@ -325,7 +332,7 @@ static struct outcome play_as_ordinary(const char *lab, const char *scene)
 				       .out = -1 });
 }
 
-START_TEST(ipc_scenes_as_ordinary_user)
+START_TEST(played_scenes_as_ordinary_user)
 {
 	if (geteuid() != 0)
 		SKIP("not root: all tests are played by an ordinary user");
@@ -356,7 +363,7 @@ static bool is_prose(const char *line, json_t *scenes)
 
 // In 40 columns pictures are 40 columns wide at most; in a locale without UTF-8
 // all is ASCII.
-START_TEST(ipc_narrow_and_ascii)
+START_TEST(played_narrow_and_ascii)
 {
 	char command[256];
 	json_t *scenes = scenes_of(found[_i]);
@@ -379,7 +386,7 @@ START_TEST(ipc_narrow_and_ascii)
 }
 END_TEST
 
-START_TEST(ipc_full_disk)
+START_TEST(played_full_disk)
 {
 	const char *const arguments[] = { "", "--format=json", "--list",
 					  "--help" };
@@ -398,7 +405,7 @@ END_TEST
 
 // The reader has left before the first line: silence, and the end that SIGPIPE
 // brings, as for any filter.
-START_TEST(ipc_reader_has_left)
+START_TEST(played_reader_has_left)
 {
 	const char *const arguments[] = { NULL, "--format=json" };
 
@@ -433,7 +440,7 @@ static bool is_refusal(const char *text, const char *argument)
 			    occurrences(text, "\n") == 2));
 }
 
-START_TEST(ipc_bad_usage)
+START_TEST(played_bad_usage)
 {
 	static const char *const bad[] = {
 		"no-such-scene",  "--no-such-option", "--format=xml",
@@ -453,7 +460,7 @@ START_TEST(ipc_bad_usage)
 END_TEST
 
 // A scene of the lab does not make up for one that is not there.
-START_TEST(ipc_bad_usage_plays_nothing)
+START_TEST(played_bad_usage_plays_nothing)
 {
 	json_t *scenes = scenes_of(found[_i]);
 	const char *name = text_of(json_array_get(scenes, 0), "name");
@@ -473,36 +480,47 @@ static int moments(const char *lab)
 	return soaking() ? 500 : strcmp(lab, "ipc/pipe") ? 10 : 50;
 }
 
-START_TEST(ipc_sigint_at_any_moment)
+START_TEST(played_sigint_at_any_moment)
 {
 	const char *const argv[] = { found[_i], NULL };
 	interrupt_at_moments(argv, SIGINT, moments(found[_i]));
 }
 END_TEST
 
-START_TEST(ipc_sigkill_at_any_moment)
+START_TEST(played_sigkill_at_any_moment)
 {
 	const char *const argv[] = { found[_i], NULL };
 	interrupt_at_moments(argv, SIGKILL, moments(found[_i]));
 }
 END_TEST
 
-Suite *ipc_suite(void)
+// The suite of a folder: all of these, for each of its labs.
+static Suite *suite_of(const char *folder)
 {
-	Suite *suite = suite_create("ipc");
-	TCase *tcase = tcase_create("ipc");
-	int n = find_labs();
+	Suite *suite = suite_create(folder);
+	TCase *tcase = tcase_create(folder);
+	int from = known, to = known += find_labs(folder, known);
 
 	suite_add_tcase(suite, tcase);
-	tcase_add_test(tcase, ipc_has_labs);
-	tcase_add_loop_test(tcase, ipc_scenes, 0, n);
-	tcase_add_loop_test(tcase, ipc_scenes_as_ordinary_user, 0, n);
-	tcase_add_loop_test(tcase, ipc_narrow_and_ascii, 0, n);
-	tcase_add_loop_test(tcase, ipc_full_disk, 0, n);
-	tcase_add_loop_test(tcase, ipc_reader_has_left, 0, n);
-	tcase_add_loop_test(tcase, ipc_bad_usage, 0, n);
-	tcase_add_loop_test(tcase, ipc_bad_usage_plays_nothing, 0, n);
-	tcase_add_loop_test(tcase, ipc_sigint_at_any_moment, 0, n);
-	tcase_add_loop_test(tcase, ipc_sigkill_at_any_moment, 0, n);
+	tcase_add_loop_test(tcase, played_something, to - from, to - from + 1);
+	tcase_add_loop_test(tcase, played_scenes, from, to);
+	tcase_add_loop_test(tcase, played_scenes_as_ordinary_user, from, to);
+	tcase_add_loop_test(tcase, played_narrow_and_ascii, from, to);
+	tcase_add_loop_test(tcase, played_full_disk, from, to);
+	tcase_add_loop_test(tcase, played_reader_has_left, from, to);
+	tcase_add_loop_test(tcase, played_bad_usage, from, to);
+	tcase_add_loop_test(tcase, played_bad_usage_plays_nothing, from, to);
+	tcase_add_loop_test(tcase, played_sigint_at_any_moment, from, to);
+	tcase_add_loop_test(tcase, played_sigkill_at_any_moment, from, to);
 	return suite;
+}
+
+Suite *ipc_suite(void)
+{
+	return suite_of("ipc");
+}
+
+Suite *sched_suite(void)
+{
+	return suite_of("sched");
 }

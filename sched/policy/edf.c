@@ -1,0 +1,142 @@
+// # edf: earliest deadline first
+//
+// Every job says by when it must be done; the one whose deadline is next runs,
+// and whoever arrives with a nearer one takes the CPU at once. Jobs without a
+// deadline run last, in the order in which they came.
+//
+// On one CPU it is optimal: if the deadlines can be kept at all, it keeps them.
+// For periodic jobs that means up to 100 % of the CPU, where fixed priorities
+// promise only n (2^(1/n) - 1), 69 % for many jobs. Bad: when there is too much
+// work, it does not say who will be late, and one job can make all the others
+// miss; on several CPUs it is not optimal any more. Linux's SCHED_DEADLINE is
+// this rule with a budget, so that nobody takes more than he asked for.
+//
+// A heap: O(log n) a decision; 16 bytes a job.
+//
+// Sources: Liu & Layland, "Scheduling Algorithms for Multiprogramming in a
+// Hard-Real-Time Environment", Journal of the ACM 20 (1973), section 7; Dertouzos,
+// "Control Robotics", IFIP Congress 1974; Silberschatz, Galvin & Gagne,
+// "Operating System Concepts", 10th edition, section 5.6.4; sched(7),
+// SCHED_DEADLINE.
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "heap.h"
+#include "parts.h"
+
+struct edf {
+	const struct task *tasks;
+	struct heap ready;
+};
+
+static int create(void **state, const struct policy_settings *settings,
+		  const struct task *tasks, size_t n)
+{
+	(void)settings;
+	struct edf *e = malloc(sizeof *e);
+	if (!e)
+		return -ENOMEM;
+	e->tasks = tasks;
+	int error = heap_create(&e->ready, n, false);
+	if (error)
+		free(e);
+	else
+		*state = e;
+	return error;
+}
+
+static void destroy(void *state)
+{
+	struct edf *e = state;
+
+	if (e)
+		heap_free(&e->ready);
+	free(e);
+}
+
+static void add(void *state, int job, int64_t now)
+{
+	struct edf *e = state;
+
+	(void)now;
+	heap_add(&e->ready, job, e->tasks[job].deadline_ns, HEAP_TAIL);
+}
+
+static int pick(void *state, int cpu, int64_t now, int64_t *slice_ns)
+{
+	struct edf *e = state;
+
+	(void)cpu, (void)now;
+	if (!e->ready.count)
+		return NOBODY;
+	*slice_ns = NEVER;
+	return heap_take(&e->ready);
+}
+
+static bool tick(void *state, int job, int64_t ran_ns, int64_t now,
+		 int64_t *slice_ns)
+{
+	struct edf *e = state;
+	int64_t own = e->tasks[job].deadline_ns;
+
+	(void)ran_ns, (void)now;
+	*slice_ns = NEVER;
+	if (!e->ready.count || heap_key(&e->ready) >= own)
+		return false;
+	heap_add(&e->ready, job, own, HEAP_HEAD);
+	return true;
+}
+
+static int64_t rank(void *state, int job, int64_t now)
+{
+	const struct edf *e = state;
+
+	(void)now;
+	return e->tasks[job].deadline_ns;
+}
+
+static void explain(void *state, int job, int64_t now, char *text, size_t bytes)
+{
+	const struct edf *e = state;
+	int64_t own = e->tasks[job].deadline_ns;
+	char left[SPAN_BYTES], next[SPAN_BYTES];
+
+	if (own == NEVER)
+		snprintf(text, bytes, "of %zu nobody has a deadline",
+			 e->ready.count + 1);
+	else if (!e->ready.count)
+		snprintf(text, bytes, "alone, deadline %s %s",
+			 own < now ? "missed by" : "in",
+			 span(left, own < now ? now - own : own - now));
+	else
+		snprintf(text, bytes, "deadline %s %s%s%s",
+			 own < now ? "missed by" : "in",
+			 span(left, own < now ? now - own : own - now),
+			 heap_key(&e->ready) == NEVER
+				 ? ", the others have none"
+				 : ", the next one is later by ",
+			 heap_key(&e->ready) == NEVER
+				 ? ""
+				 : span(next, heap_key(&e->ready) - own));
+}
+
+const struct policy policy_edf = {
+	.name = "edf",
+	.title = "earliest deadline first",
+	.summary = "picks the earliest deadline; takes the CPU for an earlier "
+		   "one at once; no deadline is the latest",
+	.source = "Liu & Layland, Journal of the ACM 20 (1973), section 7",
+	.preemptive = true,
+	.create = create,
+	.destroy = destroy,
+	.arrive = add,
+	.wake = add,
+	.pick = pick,
+	.tick = tick,
+	.block = policy_leave,
+	.finish = policy_leave,
+	.rank = rank,
+	.explain = explain,
+};

@@ -1,0 +1,141 @@
+// heap.c - see heap.h
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+
+#include "heap.h"
+
+// Node i has the children 4i + 1 .. 4i + 4. Entry 0 stands at the end of a cache
+// line, so that all siblings share one.
+enum { WAYS = 4, LINE_BYTES = 64, LEAD = WAYS - 1 };
+
+int heap_create(struct heap *heap, size_t n, bool indexed)
+{
+	struct heap made = { .job_bits = 1 };
+
+	if (n > INT_MAX)
+		return -EINVAL;
+	while (n >> made.job_bits)
+		made.job_bits++;
+	made.head = made.tail = UINT64_C(1) << (63 - made.job_bits);
+
+	size_t bytes = (n + LEAD + WAYS) * sizeof(struct heap_entry);
+	struct heap_entry *lines =
+		aligned_alloc(LINE_BYTES, bytes / LINE_BYTES * LINE_BYTES);
+	if (!lines)
+		return -ENOMEM;
+	made.entries = lines + LEAD;
+	if (indexed) {
+		made.where = calloc(n ? n : 1, sizeof *made.where);
+		if (!made.where) {
+			free(lines);
+			return -ENOMEM;
+		}
+	}
+	*heap = made;
+	return 0;
+}
+
+void heap_free(struct heap *heap)
+{
+	if (heap->entries)
+		free(heap->entries - LEAD);
+	free(heap->where);
+}
+
+static inline bool before(const struct heap_entry *a,
+			  const struct heap_entry *b)
+{
+	if (a->key != b->key)
+		return (int64_t)((uint64_t)a->key - (uint64_t)b->key) < 0;
+	return a->order < b->order;
+}
+
+static inline void put(struct heap *heap, size_t place, struct heap_entry entry)
+{
+	heap->entries[place] = entry;
+	if (heap->where)
+		heap->where[heap_job(&entry, heap)] = (int32_t)place + 1;
+}
+
+// The entry belongs at `place` or above: whoever stands in its way steps down.
+static void rise(struct heap *heap, size_t place, struct heap_entry entry)
+{
+	while (place > 0) {
+		size_t parent = (place - 1) / WAYS;
+		if (!before(&entry, &heap->entries[parent]))
+			break;
+		put(heap, place, heap->entries[parent]);
+		place = parent;
+	}
+	put(heap, place, entry);
+}
+
+// ... or below: the smallest child steps up.
+static void sink(struct heap *heap, size_t place, struct heap_entry entry)
+{
+	for (;;) {
+		size_t child = place * WAYS + 1, end = child + WAYS;
+		if (child >= heap->count)
+			break;
+		if (end > heap->count)
+			end = heap->count;
+		size_t least = child;
+		while (++child < end)
+			if (before(&heap->entries[child],
+				   &heap->entries[least]))
+				least = child;
+		if (!before(&heap->entries[least], &entry))
+			break;
+		put(heap, place, heap->entries[least]);
+		place = least;
+	}
+	put(heap, place, entry);
+}
+
+void heap_add(struct heap *heap, int job, int64_t key, enum heap_end end)
+{
+	uint64_t number = end == HEAP_TAIL ? heap->tail++ : --heap->head;
+	struct heap_entry entry = {
+		.key = key,
+		.order = number << heap->job_bits | (uint64_t)job,
+	};
+
+	rise(heap, heap->count++, entry);
+}
+
+int heap_take(struct heap *heap)
+{
+	int job = heap_job(&heap->entries[0], heap);
+
+	if (heap->where)
+		heap->where[job] = 0;
+	if (--heap->count)
+		sink(heap, 0, heap->entries[heap->count]);
+	return job;
+}
+
+bool heap_has(const struct heap *heap, int job)
+{
+	return heap->where[job] != 0;
+}
+
+int64_t heap_key_of(const struct heap *heap, int job)
+{
+	return heap->entries[heap->where[job] - 1].key;
+}
+
+void heap_remove(struct heap *heap, int job)
+{
+	size_t place = (size_t)heap->where[job] - 1;
+	struct heap_entry last = heap->entries[--heap->count];
+
+	heap->where[job] = 0;
+	if (place == heap->count)
+		return;
+	if (place > 0 && before(&last, &heap->entries[(place - 1) / WAYS]))
+		rise(heap, place, last);
+	else
+		sink(heap, place, last);
+}
