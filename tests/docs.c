@@ -5,6 +5,7 @@
 
 #define _GNU_SOURCE
 #include "ipc/channel/channel.h"
+#include "sched/policy/policy.h"
 #include "tests.h"
 
 #include <ctype.h>
@@ -247,6 +248,32 @@ START_TEST(docs_table_of_mechanisms)
 }
 END_TEST
 
+// And the table of policies what the policies say of themselves.
+START_TEST(docs_table_of_policies)
+{
+	char *page = read_whole("sched/README.md"), *at = page;
+
+	for (int i = 0; policies[i]; i++) {
+		const struct policy *policy = policies[i];
+		char begin[64], rest[512];
+
+		snprintf(begin, sizeof begin, "\n| [`%s`](policy/",
+			 policy->name);
+		snprintf(rest, sizeof rest, " | %s | %s | %s |", policy->title,
+			 policy_kind(policy), policy->summary);
+		at = strstr(at, begin);
+		ck_assert_msg(at, "sched/README.md lacks, in its order: %s",
+			      policy->name);
+		at++;
+		char *found = strstr(at, rest);
+		ck_assert_msg(found && found < strchr(at, '\n'),
+			      "sched/README.md, %s: want%s", policy->name,
+			      rest);
+	}
+	free(page);
+}
+END_TEST
+
 // Of a tour nothing is shown but titles, claims, skips and tallies: a picture
 // of which half the lines are missing says nothing.
 START_TEST(docs_tour_shows_no_pictures)
@@ -283,6 +310,7 @@ Suite *docs_suite(void)
 	tcase_add_test(tcase, docs_catalogue_is_complete);
 	tcase_add_test(tcase, docs_pages_name_programs);
 	tcase_add_test(tcase, docs_table_of_mechanisms);
+	tcase_add_test(tcase, docs_table_of_policies);
 	tcase_add_test(tcase, docs_tour_shows_no_pictures);
 	return suite;
 }

@@ -468,8 +468,8 @@ START_TEST(stride_of_ostep)
 }
 END_TEST
 
-// Waldspurger & Weihl, MIT/LCS/TM-528, section 2 (basic algorithm), the example of
-// three clients with tickets 3 : 2 : 1. With stride1 = 6 the passes begin at 2, 3,
+// Waldspurger & Weihl, MIT/LCS/TM-528, the example of three clients with tickets
+// 3 : 2 : 1. With stride1 = 6 the passes begin at 2, 3,
 // 6; A, B, A are certain, then all are 6. Every six quanta are shared 3 : 2 : 1.
 START_TEST(stride_of_waldspurger)
 {

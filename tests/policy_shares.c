@@ -93,7 +93,7 @@ END_TEST
 
 // --- stride ------------------------------------------------------------------
 
-// Waldspurger & Weihl, MIT/LCS/TM-528, section 4: the error between any two
+// Waldspurger & Weihl, MIT/LCS/TM-528: the error between any two
 // clients, among the quanta that these two got, is never more than one quantum.
 START_TEST(stride_pairs)
 {

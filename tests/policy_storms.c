@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -226,6 +227,107 @@ START_TEST(spans)
 }
 END_TEST
 
+// --- how much -----------------------------------------------------------------
+
+// Each policy's file says what a job costs; the allocator agrees.
+START_TEST(bytes_a_job)
+{
+#if defined(__GLIBC__) && !defined(OSLAB_SANITIZED)
+	static const struct {
+		const char *policy;
+		double bytes;
+	} expected[] = {
+		{ "batch", 4 },   { "fifo", 4 },     { "sjf", 16 },
+		{ "srtf", 16 },   { "priority", 20 }, { "priority-preemptive", 20 },
+		{ "ageing", 36 }, { "ageing-preemptive", 36 },
+		{ "rr", 4 },      { "mlfq", 28 },    { "lottery", 8 },
+		{ "stride", 32 }, { "edf", 16 },     { "eevdf", 44 },
+	};
+	enum { FEW = 100000, MANY = 3 * FEW };
+	struct task *tasks = calloc(MANY, sizeof *tasks);
+
+	ck_assert_ptr_nonnull(tasks);
+	for (size_t i = 0; i < MANY; i++)
+		tasks[i].tickets = 1;
+	for (size_t i = 0; i < COUNT(expected); i++) {
+		struct hand h;
+		size_t bytes[2];
+		hand_make(&h, expected[i].policy);
+		for (int k = 0; k < 2; k++) {
+			struct mallinfo2 before = mallinfo2();
+			ck_assert_int_eq(h.policy->create(&h.state, &h.settings,
+							  tasks,
+							  k ? MANY : FEW),
+					 0);
+			struct mallinfo2 after = mallinfo2();
+			bytes[k] = after.uordblks + after.hblkhd -
+				   before.uordblks - before.hblkhd;
+			hand_free(&h);
+		}
+		ck_assert_double_eq_tol((double)(bytes[1] - bytes[0]) /
+						(MANY - FEW),
+					expected[i].bytes, 0.2);
+	}
+	free(tasks);
+#else
+	SKIP("mallinfo2(3) counts nothing here");
+#endif
+}
+END_TEST
+
+// Numbers at the ends of their types are no reason to get the order wrong.
+START_TEST(extremes)
+{
+	static const char *const names[] = { "ageing",
+					     "ageing-preemptive",
+					     "priority-preemptive",
+					     "edf",
+					     "srtf",
+					     "eevdf",
+					     "stride" };
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		struct hand h;
+		static const int order[] = { 1, 3, 0, 2 };
+		hand_make(&h, names[i]);
+		h.settings.ageing_ns = h.settings.quantum_ns = NEVER;
+		for (int job = 0; job < 4; job++) {
+			static const int32_t priorities[] = { 0, INT32_MIN,
+							      INT32_MAX, -1 };
+			static const int64_t points[] = { NEVER - 1, 0, NEVER,
+							  1 };
+			static const uint32_t tickets[] = { 2, UINT32_MAX, 1,
+							    1000 };
+			static const int8_t nice[] = { 0, -20, 19, -1 };
+			h.tasks[job] = (struct task){
+				.priority = priorities[job],
+				.left_ns = points[job],
+				.deadline_ns = points[job],
+				.tickets = tickets[job],
+				.nice = nice[job],
+			};
+		}
+		hand_create(&h);
+		for (int job = 0; job < 4; job++)
+			h.policy->arrive(h.state, job, NEVER / 4);
+		h.now = NEVER / 4 / MS;
+		for (int k = 0; k < 4; k++) {
+			char why[200];
+			ck_assert_int_eq(hand_pick(&h), order[k]);
+			h.policy->explain(h.state, order[k], h.now * MS, why,
+					  sizeof why);
+		}
+		for (int k = 0; k < 4; k++) {
+			int64_t slice_ns;
+			if (!h.policy->tick(h.state, k, NEVER / 2,
+					    NEVER / 4 * 3, &slice_ns))
+				h.policy->block(h.state, k, 0, NEVER / 4 * 3);
+		}
+		hand_free(&h);
+	}
+}
+END_TEST
+
 // --- by chance ---------------------------------------------------------------
 
 enum { CPUS = 3, ABSENT = -1, WAITING = -2, READY = -3, GONE = -4 };
@@ -401,6 +503,8 @@ void add_policy_storms(Suite *suite)
 				defaults,
 				explanations,
 				spans,
+				bytes_a_job,
+				extremes,
 				storms,
 				nothing_is_global,
 				NULL,

@@ -24,9 +24,9 @@ Suite *host_suite(void); // clock, cpu, host
 Suite *names_suite(void);
 Suite *lab_suite(void); // lab, supervisor, must
 Suite *channel_suite(void);
-Suite *ipc_suite(void);   // the labs of ipc/
-Suite *echo_suite(void);  // ipc/echo
-Suite *relay_suite(void); // ipc/relay
+Suite *ipc_suite(void);    // the labs of ipc/
+Suite *echo_suite(void);   // ipc/echo
+Suite *relay_suite(void);  // ipc/relay
 Suite *sched_suite(void);  // the labs of sched/
 Suite *policy_suite(void); // sched/policy
 Suite *model_suite(void);  // sched/model

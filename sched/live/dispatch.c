@@ -1,10 +1,10 @@
 // # The dispatcher: a policy rules real processes
 //
 // The simulator calls a policy when something happens on its virtual clock. Here
-// it happens indeed: a timer says that a job arrives, that a wait is over, that a slice
-// is; a child says that it has done its burst. The calls are the same, in the
-// same order, and so is the policy's code. Time is CLOCK_MONOTONIC since the
-// start. Between two events the dispatcher sleeps, and costs nothing.
+// a timer says that a job arrives, that a wait or a slice is over, and a child
+// says that it has done its burst. The calls are the same, in the same order,
+// and so is the policy's code. Time is CLOCK_MONOTONIC since the start. Between
+// two events the dispatcher sleeps, and costs nothing.
 //
 // A child whose burst is done says so, which wakes the dispatcher, and sleeps at
 // its gate. Its I/O is a wait of just that length, and the dispatcher's timer is
@@ -25,11 +25,14 @@
 //   dispatcher, strangers and the hypervisor took is not its fault: at the end
 //   of the time a job that has not got all of it has the rest, too.
 // - A slice that is as long as what is left of the burst has no end of its own.
-// - The losses since the CPU was last idle are known: the time since, less the
+// - What was lost since the CPU was last idle is known: the time since, less the
 //   work that was done. Who has no more than that left of his burst would be
-//   done by now, had nothing been lost; whatever else happens waits until he is.
-//   And who has more left is told to the policy by what he would have left, in
-//   whole ms, so that equals stay equal (srtf).
+//   done by now, had nothing been lost: whoever becomes ready waits until he is
+//   (somebody_late). And of who has more left the policy is told what he would
+//   have left, in whole ms, so that equals stay equal (srtf).
+//
+// A wait ends late, too, when the burst before it did, and that much of the loss
+// is old: it counts for nothing between the two.
 //
 // The work was calibrated and takes a little more or less than it should, so the
 // end of a burst may be early or late; a job that should be done is left alone
@@ -67,7 +70,7 @@ struct person {
 	int64_t lag_ns;     // ... so much later than it should, as its last
 			    // burst ended late
 	int64_t burst_from; // its CPU clock when the burst began
-	bool over;          // has told that its burst is done
+	bool over;          // we have heard that its burst is done
 	int64_t over_ns;    // ... when
 	int64_t on_ns;      // has the CPU since
 };
@@ -115,6 +118,11 @@ static int64_t burst_length(const struct dispatcher *d, int job)
 static int64_t ran_ns(const struct dispatcher *d, const struct seat *seat)
 {
 	return held_cpu_ns(&d->people[seat->job].held) - seat->since;
+}
+
+static void fail(struct dispatcher *d, int error)
+{
+	d->error = d->error ? d->error : error;
 }
 
 // Of its burst, and more than nothing: the end of it is told by the child.
@@ -166,8 +174,8 @@ static void note(struct dispatcher *d, const struct seat *seat, int64_t end_ns,
 			       .end_ns = end_ns,
 			       .end = end };
 
-	if (!d->crew.trace && slice.begin_ns < slice.end_ns && !d->error)
-		d->error = record_add(&d->record, slice);
+	if (!d->crew.trace && slice.begin_ns < slice.end_ns)
+		fail(d, record_add(&d->record, slice));
 }
 
 // ## Seats
@@ -207,12 +215,15 @@ static void begin_slice(struct dispatcher *d, struct seat *seat,
 	set_timer(d, seat, 0);
 }
 
-// (One whose burst's end we heard of when it was ready again already goes on to
-// its gate, and the next moment ends the burst.)
+// It is put on its CPU before it can run. (One whose burst's end we heard of when
+// it was ready again already goes on to its gate, and the next moment ends the
+// burst.)
 static void take_seat(struct dispatcher *d, int cpu, int job, int64_t slice_ns)
 {
 	struct person *p = &d->people[job];
 	struct seat *seat = &d->seats[cpu];
+
+	fail(d, held_place(&p->held, d->live->cpus[cpu]));
 	seat->job = job;
 	if (!p->begun)
 		p->burst_from = held_cpu_ns(&p->held);
@@ -223,7 +234,7 @@ static void take_seat(struct dispatcher *d, int cpu, int job, int64_t slice_ns)
 	if (!p->begun)
 		crew_let(&d->crew, job, p->burst);
 	p->begun = true;
-	d->error = held_go(&p->held, d->live->cpus[cpu]);
+	fail(d, held_go(&p->held));
 }
 
 static void leave_seat(struct seat *seat, int64_t left)
@@ -243,7 +254,7 @@ static void take_away(struct dispatcher *d, struct seat *seat,
 	d->ready++;
 	d->stirred = true;
 	if (!p->over)
-		d->error = held_stop(&p->held);
+		fail(d, held_stop(&p->held));
 	note(d, seat, now_of(d), end);
 	leave_seat(seat, left_ns(d, job));
 }
@@ -273,7 +284,7 @@ static void end_burst(struct dispatcher *d, struct seat *seat)
 		d->policy->finish(d->state, job, ran, d->now_ns);
 		return;
 	}
-	d->error = held_stop(&p->held);
+	fail(d, held_stop(&p->held));
 	task->burst_ns = task->left_ns = d->jobs->bursts_ns[next];
 	p->state = WAITING;
 	p->due_ns = p->over_ns + d->jobs->bursts_ns[next - 1];
@@ -288,6 +299,11 @@ static void fill_seat(struct dispatcher *d, int cpu)
 
 	if (job == NOBODY) {
 		seat->busy_ns = NEVER;
+		return;
+	}
+	if (job < 0 || (size_t)job >= d->jobs->count ||
+	    d->people[job].state != READY || slice_ns <= 0) {
+		fail(d, -EINVAL);
 		return;
 	}
 	d->picks++;
@@ -385,29 +401,48 @@ static void welcome(struct dispatcher *d)
 	}
 }
 
-// What happens on the CPUs: the ends of bursts and of slices. Slices that end in
-// the same moment do so in the order of the CPUs, also when our timer was a
-// little early for one.
+// Its burst is done, though it has not come to telling us.
+static bool about_to_tell(const struct dispatcher *d, int job)
+{
+	size_t burst = d->jobs->first[job] + 2 * d->people[job].burst;
+
+	return atomic_load(&d->crew.bursts[burst].end_ns) != 0;
+}
+
+// By how much a slice may end early. With several CPUs, those that end in the
+// same moment should end together, in the order of the CPUs; what jobs lose by
+// that adds up, so with one CPU it is next to nothing.
+static int64_t early_ns(const struct dispatcher *d)
+{
+	return d->live->cpu_count > 1 ? MOMENT_NS / 2 : MOMENT_NS / 10;
+}
+
+static void end_slice(struct dispatcher *d, struct seat *seat)
+{
+	int64_t ran = ran_ns(d, seat);
+
+	if (about_to_tell(d, seat->job)) {
+		seat->due_ns = d->now_ns + MOMENT_NS;
+	} else if (ran < seat->slice_ns - early_ns(d)) {
+		set_timer(d, seat, ran);
+	} else {
+		look_at(d, seat, 0);
+		ask(d, seat, ran < seat->slice_ns ? seat->slice_ns : ran,
+		    SLICE_EXPIRED);
+	}
+}
+
+// What happens on the CPUs, in their order.
 static void ends(struct dispatcher *d)
 {
 	for (int cpu = 0; cpu < d->live->cpu_count && !d->error; cpu++) {
 		struct seat *seat = &d->seats[cpu];
 		if (seat->job == NOBODY)
 			continue;
-		if (d->people[seat->job].over) {
+		if (d->people[seat->job].over)
 			end_burst(d, seat);
-			continue;
-		}
-		if (seat->due_ns > d->now_ns + MOMENT_NS)
-			continue;
-		int64_t ran = ran_ns(d, seat);
-		if (ran < seat->slice_ns - MOMENT_NS) {
-			set_timer(d, seat, ran);
-			continue;
-		}
-		look_at(d, seat, 0);
-		ask(d, seat, ran < seat->slice_ns ? seat->slice_ns : ran,
-		    SLICE_EXPIRED);
+		else if (seat->due_ns <= d->now_ns + early_ns(d))
+			end_slice(d, seat);
 	}
 }
 
@@ -479,6 +514,7 @@ static void moment(struct dispatcher *d)
 
 // ## The loop
 
+// NEVER: nothing will ever happen again.
 static int64_t next_due(const struct dispatcher *d)
 {
 	const struct person *first = first_due(d);
@@ -486,15 +522,23 @@ static int64_t next_due(const struct dispatcher *d)
 		       : first        ? first->due_ns
 				      : NEVER;
 
-	for (int cpu = 0; cpu < d->live->cpu_count; cpu++)
-		if (d->seats[cpu].job != NOBODY && d->seats[cpu].due_ns < next)
-			next = d->seats[cpu].due_ns;
+	for (int cpu = 0; cpu < d->live->cpu_count; cpu++) {
+		const struct seat *seat = &d->seats[cpu];
+		if (seat->job == NOBODY)
+			continue;
+		if (d->people[seat->job].over)
+			return d->now_ns;
+		// its end has no time, but it comes
+		if (seat->due_ns < next || next == NEVER)
+			next = seat->due_ns < NEVER ? seat->due_ns : NEVER - 1;
+	}
 	return next;
 }
 
-static int sleep_until_next(struct dispatcher *d)
+// 0: nothing has come.
+static int sleep_until(struct dispatcher *d, int64_t due_ns)
 {
-	int64_t sleep_ns = next_due(d) - now_of(d);
+	int64_t sleep_ns = due_ns - now_of(d);
 	struct pollfd news = { .fd = d->crew.news, .events = POLLIN };
 
 	if (sleep_ns < 0)
@@ -505,23 +549,30 @@ static int sleep_until_next(struct dispatcher *d)
 	return ppoll(&news, 1, &timeout, NULL);
 }
 
-// A slow look, now and then: nobody is dead, nobody wants an end.
-static bool goes_on(struct dispatcher *d, struct live_notes *notes)
+// False, and told: somebody has killed a job.
+static bool all_live(struct dispatcher *d, struct live_notes *notes)
 {
 	char name[JOB_NAME_BYTES];
+	int dead = crew_dead(&d->crew);
+
+	if (dead < 0)
+		return true;
+	d->error = -ECHILD;
+	snprintf(notes->told, TOLD_BYTES,
+		 "the process of job %s was killed by somebody",
+		 job_name(d->jobs, dead, name));
+	return false;
+}
+
+// A slow look, now and then.
+static bool goes_on(struct dispatcher *d, struct live_notes *notes)
+{
 	const struct live *live = d->live;
 
 	if (live->progress)
 		live->progress(live->progress_argument, now_of(d));
 	d->stopped = live->stop && *live->stop;
-	int dead = crew_dead(&d->crew);
-	if (dead >= 0) {
-		d->error = -ECHILD;
-		snprintf(notes->told, TOLD_BYTES,
-			 "the process of job %s was killed by somebody",
-			 job_name(d->jobs, dead, name));
-	}
-	return !d->stopped && !d->error;
+	return !d->stopped && all_live(d, notes);
 }
 
 static int dispatch(struct dispatcher *d, struct live_notes *notes)
@@ -529,16 +580,22 @@ static int dispatch(struct dispatcher *d, struct live_notes *notes)
 	int64_t look_ns = 0;
 
 	d->error = crew_start(&d->crew, 0);
-	while (d->left && !d->error) {
+	while (!d->error) {
 		moment(d);
+		int64_t due_ns = next_due(d);
 		if (d->error || !d->left)
 			break;
-		if (sleep_until_next(d) == 0 || now_of(d) >= look_ns) {
+		// the policy keeps one back
+		if (due_ns == NEVER)
+			return -EDEADLK;
+		if (sleep_until(d, due_ns) == 0 || now_of(d) >= look_ns) {
 			look_ns = now_of(d) + LOOK_AGAIN_NS;
 			if (!goes_on(d, notes))
 				break;
 		}
 	}
+	if (d->error == -ESRCH)
+		all_live(d, notes);
 	return d->error;
 }
 

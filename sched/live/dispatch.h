@@ -30,8 +30,9 @@ int held_begin(struct held *held, pid_t pid); // 0 or -errno
 // -ESRCH: it died.
 int held_stop(struct held *held);
 
-// Pins it to a CPU and lets it go on, if it was stopped. 0 or -errno.
-int held_go(struct held *held, int cpu);
+// Pins it to a CPU. Lets it go on, if it was stopped. 0 or -errno.
+int held_place(struct held *held, int cpu);
+int held_go(struct held *held);
 
 int64_t held_cpu_ns(const struct held *held); // its CPU time so far
 

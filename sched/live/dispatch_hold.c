@@ -98,17 +98,22 @@ int held_stop(struct held *held)
 	return info.si_code == CLD_STOPPED ? 0 : -ESRCH;
 }
 
-int held_go(struct held *held, int cpu)
+int held_place(struct held *held, int cpu)
 {
 	cpu_set_t set;
 
-	if (held->cpu != cpu) {
-		CPU_ZERO(&set);
-		CPU_SET(cpu, &set);
-		if (sched_setaffinity(held->pid, sizeof set, &set) == -1)
-			return -errno;
-		held->cpu = cpu;
-	}
+	if (held->cpu == cpu)
+		return 0;
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(held->pid, sizeof set, &set) == -1)
+		return -errno;
+	held->cpu = cpu;
+	return 0;
+}
+
+int held_go(struct held *held)
+{
 	if (held->stopped && kill(held->pid, SIGCONT) == -1)
 		return -errno;
 	held->stopped = false;

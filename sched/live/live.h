@@ -43,10 +43,12 @@ struct live {
 
 	// live_run
 	enum kernel_policy policy;
-	int nice;             // added to each job's own
-	int priority;         // real-time priority 1 .. 99 (fifo, rr)
-	bool priority_by_job; // fifo, rr: jobs' prio= order within 1 .. 99:
-		// the smaller prio the higher (priority = the top)
+	int nice;     // added to each job's own, and to the caller's
+	int priority; // real-time priority 1 .. 99 (fifo, rr); 0: 50
+
+	// fifo, rr: the smaller a job's prio= the more urgent: the smallest gets
+	// `priority`, the next larger one less ...
+	bool priority_by_job;
 	int64_t runtime_ns, period_ns; // deadline; 0: chosen from the job
 
 	bool no_trace; // do as if the kernel forbade perf events
@@ -61,23 +63,32 @@ struct live {
 
 // How the history was observed, and what disturbed it.
 struct live_notes {
-	bool traced; // PERF_RECORD_SWITCH; false: the workers' own
-		// clocks (stretches of running, no causes)
-	int trace_error; // why not: -EACCES ...; 0: not asked for
-	bool stopped;    // by live.stop: some jobs may not be done
-	int64_t late_ns; // the children were not ready at time 0, but so
-		// much later: the machine is very busy
-	long voluntary, involuntary; // switches of all jobs together, counted
-		// by the kernel (getrusage(2))
+	// PERF_RECORD_SWITCH. false: the workers' own clocks, and why: -EACCES
+	// ...; 0 where the trace was not wanted.
+	bool traced;
+	int trace_error;
+
+	bool stopped; // by live.stop: some jobs may not be done
+
+	// The children were not ready at time 0, but so much later: the machine
+	// is very busy.
+	int64_t late_ns;
+
+	// Switches of all jobs together, counted by the kernel (getrusage(2)).
+	long voluntary, involuntary;
+
 	uint64_t lost;     // records the kernel could not keep
 	int64_t stolen_ns; // the hypervisor ran somebody else (host_steal_ns)
-	int64_t others_ns; // our CPU ran strangers (or nobody: real-time
-		// throttling) while a job was ready; -1 where
-		// that cannot be known: several CPUs, deadline
-		// tasks that have used up their time, a
-		// dispatcher
-	int64_t work_error_ns; // CPU time the bursts really took, all jobs
-		// together, less what was asked for
+
+	// Our CPU ran strangers (or nobody: real-time throttling) while a job
+	// was ready; -1 where that cannot be known: several CPUs, deadline tasks
+	// that have used up their time, a dispatcher.
+	int64_t others_ns;
+
+	// CPU time the bursts really took, all jobs together, less what was
+	// asked for.
+	int64_t work_error_ns;
+
 	char told[TOLD_BYTES];
 };
 

@@ -1,12 +1,16 @@
 // # The jobs under the kernel's own scheduler
 //
-// Everything together: hire a crew, set the timers, give each child its policy
-// while it sleeps, wait. The parent sleeps in poll(2) and is woken once a job,
-// and a few times a second to look whether it is to stop.
+// Everything together: hire a crew, set the timers, give each child its policy,
+// wait. The parent sleeps in poll(2) and is woken once a job, and a few times a
+// second to look whether it is to stop.
+//
+// A real-time policy is given before the child sets its timer: if it came late,
+// some would run by it and some not yet. The others are given while it sleeps:
+// an idle process beside a hog might not get to its timer for seconds.
 //
 // If the machine is so busy that time 0 passes before all timers are set, the
-// crew is sent home and another is hired with more time; after the third time
-// we take it as it is and say so (late_ns).
+// crew is sent home and another is hired with more time; the fourth time we take
+// it as it is and say so (late_ns).
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,7 +23,7 @@
 #include "sched/live/attributes.h"
 #include "sched/live/crew.h"
 
-enum { TURN_MS = 50, TRIES = 3 };
+enum { TURN_MS = 50, TRIES = 4 };
 static const int64_t MARGIN_NS = 20000000, MARGIN_A_JOB_NS = 1000000;
 
 static int set_policies(struct crew *crew, const struct live *live,
@@ -38,12 +42,16 @@ static int prepare(struct crew *crew, const struct live *live,
 		   const struct jobs *jobs, struct live_notes *notes)
 {
 	int64_t margin_ns = MARGIN_NS + (int64_t)jobs->count * MARGIN_A_JOB_NS;
+	bool early = live->policy == K_FIFO || live->policy == K_RR ||
+		     live->policy == K_DEADLINE;
 
 	for (int tries = 1;; tries++, margin_ns *= 4) {
 		int error = crew_hire(crew, live, jobs, false, notes);
+		if (!error && early)
+			error = set_policies(crew, live, notes);
 		if (!error)
 			error = crew_start(crew, margin_ns);
-		if (!error)
+		if (!error && !early)
 			error = set_policies(crew, live, notes);
 		int64_t late_ns = now_ns() - crew->start_ns;
 		if (error || late_ns <= 0 || tries == TRIES) {

@@ -50,7 +50,7 @@ struct engine {
 	// The CPUs' next events and a tournament over them: the winner of node
 	// i is the earlier of nodes 2i and 2i + 1, the left one when equal; the
 	// leaves are nodes `leaves` + CPU. Node 1 is the earliest of all.
-	int cpus, leaves;
+	int cpus, leaves, busy;
 	struct cpu *cpu;
 	int64_t *event_ns; // NEVER: idle
 	int *winner;

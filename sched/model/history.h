@@ -37,9 +37,9 @@ struct measure {
 	int64_t arrival_ns, response_ns, turnaround_ns, waiting_ns;
 	int64_t ran_ns; // CPU time it got
 	uint32_t switches;
-	uint32_t preempted; // of its slices, how many ended against its will
-			    // (not where it went on in the same moment)
-	bool done;
+	uint32_t preempted : 31; // of its slices, how many ended against its
+				 // will (not where it went on at once)
+	bool done : 1;
 };
 
 // One decision, when asked for: why this job now.
@@ -77,7 +77,9 @@ struct summary {
 struct summary history_summary(const struct history *history);
 
 // From slices (all jobs' arrivals and the I/O of each given by `jobs`), makes
-// measures and sums: for histories that were observed. 0 or -ENOMEM.
+// measures and sums: for histories that were observed. A job is done if its last
+// slice says so; else its turnaround is until then, and all is 0 if it never ran.
+// What slices do not tell (picks, switching_ns) is left as it is. 0 or -ENOMEM.
 struct jobs;
 int history_measure(struct history *history, const struct jobs *jobs);
 

@@ -40,8 +40,9 @@ struct jobs_error {
 enum { PRIORITY_MAX = 1000000, TICKETS_MAX = 1000000 }; // in a file
 
 // Reads a job file whole. Returns 0; -EINVAL with *error; -ENOMEM or another
-// -errno of reading. No jobs at all is an error. Names are 1 to 31 characters
-// without blanks and #, each used once. O(bytes).
+// -errno of reading. No jobs at all is an error. Names are 1 to 31 bytes of
+// printable UTF-8 without blanks and #, each used once; a # begins a comment
+// anywhere. Lines end with LF, CRLF or the file. O(bytes).
 int jobs_read(struct jobs *jobs, FILE *file, struct jobs_error *error);
 
 // Jobs by chance, the same for the same seed, in order of arrival, the first at
@@ -50,7 +51,7 @@ int jobs_read(struct jobs *jobs, FILE *file, struct jobs_error *error);
 // waits does so one to three times, for mean_ns each on average. Pareto's shape
 // is 1.5; bimodal: nine of ten have 0.2 means, the tenth 8.2. -EINVAL (mean_ns
 // below 1 us or above a day, count, load, cpus, io out of range), -EOVERFLOW,
-// -ENOMEM. A million take 0.1 s.
+// -ENOMEM.
 enum arrivals { TOGETHER, POISSON, UNIFORM_ARRIVALS };
 enum lengths { EXPONENTIAL, UNIFORM_LENGTHS, FIXED, PARETO, BIMODAL };
 struct generate {

@@ -73,7 +73,7 @@ static int keep_decision(struct engine *e, int c)
 
 // ## The events of the CPUs
 
-static void set_event(struct engine *e, int c, int64_t at_ns)
+static inline void set_event(struct engine *e, int c, int64_t at_ns)
 {
 	const int64_t *event_ns = e->event_ns;
 
@@ -87,7 +87,7 @@ static void set_event(struct engine *e, int c, int64_t at_ns)
 
 // When something will happen to the job on CPU c: its burst ends, its slice
 // does, or it comes to a lock.
-static int plan(struct engine *e, int c)
+static inline int plan(struct engine *e, int c)
 {
 	const struct cpu *cpu = &e->cpu[c];
 	int64_t at_ns;
@@ -119,7 +119,7 @@ static int set_slice(struct cpu *cpu, int64_t from_ns, int64_t slice_ns)
 }
 
 // Brings left_ns of the job on CPU c up to now.
-static void bring_up(struct engine *e, struct cpu *cpu)
+static inline void bring_up(struct engine *e, struct cpu *cpu)
 {
 	int64_t ran_ns = e->now - cpu->since_ns;
 
@@ -133,7 +133,7 @@ static void bring_up(struct engine *e, struct cpu *cpu)
 }
 
 // What the policy has not been told yet: none while the CPU still switches.
-static int64_t untold(const struct engine *e, const struct cpu *cpu)
+static inline int64_t untold(const struct engine *e, const struct cpu *cpu)
 {
 	return e->now > cpu->told_ns ? e->now - cpu->told_ns : 0;
 }
@@ -142,7 +142,7 @@ static int64_t untold(const struct engine *e, const struct cpu *cpu)
 
 // A slice is over. The measures count from what was really run: a job that was
 // displaced while the CPU still switched to it has not run.
-static int close_slice(struct engine *e, int c, enum slice_end end)
+static inline int close_slice(struct engine *e, int c, enum slice_end end)
 {
 	struct cpu *cpu = &e->cpu[c];
 	struct history *h = e->history;
@@ -174,7 +174,7 @@ static int close_slice(struct engine *e, int c, enum slice_end end)
 
 // It loses the CPU. (Whether against its will is taken back in start, where it
 // gets the CPU again in the same moment.)
-static int leave(struct engine *e, int c, enum slice_end end)
+static inline int leave(struct engine *e, int c, enum slice_end end)
 {
 	struct cpu *cpu = &e->cpu[c];
 	int64_t begin_ns = cpu->begin_ns;
@@ -191,12 +191,13 @@ static int leave(struct engine *e, int c, enum slice_end end)
 		}
 	}
 	cpu->job = NOBODY;
+	e->busy--;
 	e->idle[c / 64] |= UINT64_C(1) << c % 64;
 	set_event(e, c, NEVER);
 	return 0;
 }
 
-static int start(struct engine *e, int c, int job, int64_t slice_ns)
+static inline int start(struct engine *e, int c, int job, int64_t slice_ns)
 {
 	struct cpu *cpu = &e->cpu[c];
 	int64_t cost_ns = e->simulation->switch_cost_ns, begin_ns = e->now;
@@ -214,6 +215,7 @@ static int start(struct engine *e, int c, int job, int64_t slice_ns)
 	cpu->job = job;
 	cpu->begin_ns = cpu->told_ns = cpu->since_ns = begin_ns;
 	e->idle[c / 64] &= ~(UINT64_C(1) << c % 64);
+	e->busy++;
 	e->ready--;
 	e->history->picks++;
 	int error = set_slice(cpu, begin_ns, slice_ns);
@@ -267,7 +269,7 @@ static int first_awake(struct engine *e)
 	return job;
 }
 
-static void wakes(struct engine *e)
+static inline void wakes(struct engine *e)
 {
 	while (e->sleeping && e->sleepers[0].wake_ns == e->now) {
 		int job = first_awake(e);
@@ -279,7 +281,7 @@ static void wakes(struct engine *e)
 
 // ## Arriving
 
-static void arrivals(struct engine *e)
+static inline void arrivals(struct engine *e)
 {
 	while (e->arrival_ns == e->now) {
 		int job = engine_order(e, e->arrived);
@@ -299,7 +301,7 @@ static void arrivals(struct engine *e)
 
 // ## The end of a burst, of a slice
 
-static int finish(struct engine *e, int c)
+static inline int finish(struct engine *e, int c)
 {
 	int job = e->cpu[c].job;
 	struct measure *m = &e->history->measures[job];
@@ -382,7 +384,7 @@ static int ends(struct engine *e)
 
 // ## Who runs
 
-static int fill(struct engine *e, int c)
+static inline int fill(struct engine *e, int c)
 {
 	int64_t slice_ns = NEVER;
 	int job = e->policy->pick(e->state, c, e->now, &slice_ns);
@@ -473,6 +475,13 @@ static int moment(struct engine *e)
 	return e->cpus == 1 && picks != e->history->picks ? 0 : displace(e);
 }
 
+static int64_t next_wake(const struct engine *e)
+{
+	return e->sleeping ? e->sleepers[0].wake_ns : NEVER;
+}
+
+// Where all CPUs are busy and the policy has no rank, somebody who arrives
+// changes nothing but the queue.
 static int run(struct engine *e)
 {
 	int error = 0;
@@ -480,10 +489,16 @@ static int run(struct engine *e)
 	e->arrival_ns = e->tasks[engine_order(e, 0)].arrival_ns;
 	while (!error) {
 		int64_t next_ns = e->event_ns[e->winner[1]];
-		if (e->arrival_ns < next_ns)
+		if (next_wake(e) < next_ns)
+			next_ns = next_wake(e);
+		if (e->arrival_ns < next_ns) {
 			next_ns = e->arrival_ns;
-		if (e->sleeping && e->sleepers[0].wake_ns < next_ns)
-			next_ns = e->sleepers[0].wake_ns;
+			if (e->busy == e->cpus && !e->policy->rank) {
+				e->now = next_ns;
+				arrivals(e);
+				continue;
+			}
+		}
 		if (next_ns == NEVER)
 			break;
 		e->now = next_ns;

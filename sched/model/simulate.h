@@ -13,10 +13,10 @@
 
 enum { MODEL_CPUS_MAX = 1024, LOCKS_MAX = 1024 };
 
-// A critical section: this job holds `lock` (0 .. LOCKS_MAX - 1) while its own CPU time goes
-// from `from_ns` to `to_ns`, both counted over all its bursts. Who finds the lock
-// held is blocked until it is given to him: at the release, to the most urgent
-// waiter. Sections of one job do not overlap, and none spans a wait.
+// A critical section: this job holds `lock` (0 .. LOCKS_MAX - 1) while its own
+// CPU time goes from `from_ns` to `to_ns`, both counted over all its bursts. Who
+// finds the lock held is blocked until it is given to him: at the release, to the
+// most urgent waiter. Sections of one job do not overlap, and none spans a wait.
 struct section {
 	int job, lock;
 	int64_t from_ns, to_ns;
@@ -53,10 +53,10 @@ struct simulation {
 
 // Runs all jobs to their end. Returns 0, -EINVAL (settings the policy refuses,
 // no jobs, cpus out of range, sections that overlap or span a wait, sections
-// with whole_slices, a policy that hands out an empty slice), -ENOMEM,
-// -EOVERFLOW (a time beyond NEVER) or -EDEADLK (a policy keeps a ready job back
-// and nothing will ever happen again); on 0 the caller frees the history.
-// Nothing global; any number at once.
+// with whole_slices, a policy that hands out an empty slice or a job that is not
+// there), -ENOMEM, -EOVERFLOW (a time, or the sum of all phases, beyond NEVER) or
+// -EDEADLK (a policy keeps a ready job back and nothing will ever happen again);
+// on 0 the caller frees the history. Nothing global; any number at once.
 //
 // Within one moment: arrivals in the order of the file, the ends of waits in the
 // order in which they began, then the CPUs by number (expired_first: before the
@@ -67,11 +67,12 @@ struct simulation {
 // A switch can be cut short by somebody more urgent; the job it was made for has
 // not run then. Waiting for a lock is waiting, as being ready is, in `measures`.
 //
-// Memory: a job costs BYTES_A_JOB at most, 56 of them its measure in the history
-// (28 less for a job that never waits, 4 less where all are in order of arrival),
-// besides its task and phases in `jobs` and what the policy's queue needs (each
-// policy's file says how much). Sections cost 40 bytes a job, slices 32 each.
-enum { BYTES_A_JOB = 136 };
+// Memory: a job costs BYTES_A_JOB at most, 48 of them its measure in the history
+// (24 less for a job that never waits, 4 less where none does, 4 less where all
+// are in order of arrival), besides its task and phases in `jobs` and what the
+// policy's queue needs (each policy's file says how much). Where there are
+// sections, 40 bytes a job more; slices are 32 each.
+enum { BYTES_A_JOB = 128 };
 int simulate(const struct simulation *simulation, const struct policy *policy,
 	     const struct policy_settings *settings, const struct jobs *jobs,
 	     struct history *history);

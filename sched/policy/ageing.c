@@ -19,8 +19,8 @@
 // the slice ends when the first waiting job gets there. One who came up by its age
 // alone would lose the CPU again in the same moment, to the job it has just
 // displaced; so it keeps the urgency with which it was picked for the first
-// ageing_ns of running, and only then falls back to its own. (Windows does the
-// same with starved threads: raised for a quantum, then back.)
+// ageing_ns of running, and only then falls back to its own. (Windows
+// treats starved threads so: raised for a few quanta, then back.)
 //
 // Good: what matters still runs first, and nobody waits for ever: behind m jobs,
 // none more urgent by more than d, a job that needs the CPU is picked after the
@@ -211,7 +211,7 @@ static void explain(void *state, int job, int64_t now, char *text, size_t bytes)
 
 const struct policy policy_ageing = {
 	.name = "ageing",
-	.title = "priority with ageing",
+	.title = "dynamic priority (ageing)",
 	.summary = "picks the most urgent, and waiting makes urgent; takes the "
 		   "CPU from nobody",
 	.source = "Silberschatz, Galvin & Gagne, Operating System Concepts, "
@@ -230,7 +230,7 @@ const struct policy policy_ageing = {
 
 const struct policy policy_ageing_preemptive = {
 	.name = "ageing-preemptive",
-	.title = "priority with ageing, preemptive",
+	.title = "dynamic priority (ageing), preemptive",
 	.summary = "picks the most urgent, and waiting makes urgent; takes the "
 		   "CPU for somebody more urgent by a step",
 	.source = "Silberschatz, Galvin & Gagne, Operating System Concepts, "

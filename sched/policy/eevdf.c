@@ -84,7 +84,7 @@ struct eevdf {
 	uint64_t running, since_sum;
 	int64_t parting_v; // V when the last one left
 	int64_t limit; // at the last pick: V, or, where nobody was eligible,
-		// the least v; for explain
+		       // the least v; for explain
 	bool nobody_eligible;
 	struct tree_node nodes[];
 };

@@ -57,6 +57,13 @@ const struct policy *policy_named(const char *name)
 	return NULL;
 }
 
+const char *policy_kind(const struct policy *policy)
+{
+	return policy->time_sharing ? "time sharing, preemptive"
+	       : policy->preemptive ? "preemptive"
+				    : "batch, non-preemptive";
+}
+
 static uint64_t draw(void *luck)
 {
 	return random_next(luck);

@@ -94,7 +94,8 @@ struct policy {
 	void (*arrive)(void *state, int job, int64_t now);
 	void (*wake)(void *state, int job, int64_t now);
 
-	// Takes the next job out of the ready ones, to run on `cpu`, or NOBODY.
+	// Takes the next job out of the ready ones, to run on `cpu` (0 ..
+	// POLICY_CPUS - 1), or NOBODY.
 	// *slice_ns is how long it may run before tick must be called (NEVER:
 	// until it blocks or finishes).
 	int (*pick)(void *state, int cpu, int64_t now, int64_t *slice_ns);
@@ -140,5 +141,10 @@ struct policy {
 // CPU; pick says NOBODY until that job is finished.
 extern const struct policy *const policies[];
 const struct policy *policy_named(const char *name);
+
+// Which kind it is, in the notes' words: "batch, non-preemptive" (who has the CPU
+// keeps it), "preemptive" (loses it to somebody better), "time sharing,
+// preemptive" (loses it because of the time alone, too).
+const char *policy_kind(const struct policy *policy);
 
 #endif

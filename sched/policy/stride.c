@@ -20,9 +20,9 @@
 //
 // A heap: O(log n) a decision; 32 bytes a job.
 //
-// Source: Waldspurger & Weihl, "Stride Scheduling: Deterministic
-// Proportional-Share Resource Management", MIT/LCS/TM-528, 1995; figures 1 and 2
-// are this file without its bookkeeping of time. OSTEP, chapter 9.
+// Sources: Waldspurger & Weihl, "Stride Scheduling: Deterministic
+// Proportional-Share Resource Management", MIT/LCS/TM-528, 1995 (this is its dynamic
+// algorithm, with join and leave); OSTEP, chapter 9.
 
 #include <errno.h>
 #include <inttypes.h>
@@ -50,7 +50,7 @@ struct stride {
 	// CPU time given out since then to jobs that have accounted for it. Those
 	// running now have had (running * now - since_sum) on top of it; these
 	// two may wrap, their difference never does.
-	int64_t given_ns;
+	__int128 given_ns;
 	uint64_t running, since_sum;
 	struct heap ready; // key: pass
 	struct client jobs[];
@@ -92,12 +92,11 @@ static void destroy(void *state)
 
 // How far `ns` of CPU time take somebody with so many tickets. Passes may wrap:
 // only their differences count.
-static int64_t advance(const struct stride *s, int64_t ns, uint64_t tickets)
+static int64_t advance(const struct stride *s, __int128 ns, uint64_t tickets)
 {
 	if (ns == s->quantum_ns)
 		return (int64_t)((uint64_t)stride1 / tickets);
-	return (int64_t)((__int128)stride1 * ns /
-			 ((__int128)tickets * s->quantum_ns));
+	return (int64_t)(stride1 * ns / ((__int128)tickets * s->quantum_ns));
 }
 
 static int64_t plus(int64_t pass, int64_t way)
@@ -110,7 +109,7 @@ static void settle(struct stride *s, int64_t now)
 {
 	int64_t in_flight =
 		(int64_t)(s->running * (uint64_t)now - s->since_sum);
-	int64_t ns = s->given_ns + in_flight;
+	__int128 ns = s->given_ns + in_flight;
 
 	s->given_ns = -in_flight;
 	if (s->tickets)

@@ -1,0 +1,539 @@
+// # The scheduling simulator
+//
+// Chapter 06 · Scheduling algorithms (스케줄링 알고리즘)
+//
+// Who gets the CPU next, and for how long? Here are the textbook's answers, run
+// on your own jobs: exactly, so that a worksheet can be checked by hand, and
+// fast, so that a million jobs under every policy take seconds. The policies are
+// sched/policy, each written once: the same code drives real processes in
+// sched/duel.
+//
+//     # name arrival cpu[,io,cpu...] [prio=N] [tickets=N] [deadline=T] [nice=N]
+//     A  0   30
+//     B  5   10,20,10  prio=1
+//     C  5   20        deadline=60
+//
+//     $ build/sched/sim --policy=rr,sjf --quantum=10 jobs.txt
+//
+//     rr: round robin, quantum 10ms
+//     A  ████████|··················█████████|··················████████]
+//     B       ····████████>~~~~~~~~~~~~~~~~~~~·········████████]
+//     C       ·············████████|··········████████]
+//        ┬────────┬────────┬────────┬─────────┬────────┬────────┬────────
+//        0 ms     10       20       30        40       50       60
+//     █ runs  · ready  ~ waits (I/O)  | quantum over  > left to wait
+//     ] done
+//
+//     job   arrival  CPU  response  turnaround  waiting  switches
+//     A           0   30         0          70       40         3
+//     B           5   20         5          55       15         2
+//     C           5   20        15          45       25         2
+//     mean                    6.67       56.67    26.67      2.33
+//
+//     times in ms; CPU busy 100 %; 42.9 jobs/s; fairness 0.99 (Jain);
+//     7 switches; 0 of 1 deadlines missed
+//
+// Try: --explain, and cover the reasons with your hand before you read them.
+// --policy=rr with --quantum=1, 10 and 1000: what becomes of the response, and
+// of the switches? The same with --switch-cost=1. Which policy is best for the
+// mean turnaround, and who pays for it? Then --quiz.
+//
+// Read next: play.c, then sched/model/simulate.c (the clock that jumps) and
+// sched/policy/rr.c (the shortest of the policies).
+// Sources: those of the policies, in their files and in --list-policies.
+
+#define _GNU_SOURCE
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "must.h"
+#include "options.h"
+#include "ostep.h"
+#include "random.h"
+#include "sim.h"
+
+static const char chapter[] = "06 · Scheduling algorithms";
+static const char summary[] =
+	"the textbook's scheduling policies on your own jobs";
+
+// ## The command line
+
+enum {
+	OPT_POLICY = 256,
+	OPT_LIST_POLICIES,
+	OPT_CPUS,
+	OPT_SWITCH_COST,
+	OPT_TIES,
+	OPT_QUANTUM,
+	OPT_LEVELS,
+	OPT_QUANTA,
+	OPT_ALLOTMENTS,
+	OPT_BOOST,
+	OPT_AGEING,
+	OPT_STAY,
+	OPT_IO_HEAD,
+	OPT_GENERATE,
+	OPT_ARRIVALS,
+	OPT_LENGTHS,
+	OPT_LOAD,
+	OPT_MEAN,
+	OPT_IO,
+	OPT_SEED,
+	OPT_ROWS,
+	OPT_EXPLAIN,
+	OPT_STEPS,
+	OPT_FORMAT,
+	OPT_SVG,
+	OPT_QUIZ,
+	OPT_OSTEP,
+	OPT_CATALOGUE
+};
+
+static const struct argp_option table[] = {
+	{ 0, 0, 0, 0, "What is played", 1 },
+	{ "policy", OPT_POLICY, "NAME,...", 0,
+	  "The policies (below), in this order, or `all' (fifo,sjf,rr)", 1 },
+	{ "cpus", OPT_CPUS, "N", 0, "How many CPUs share the ready jobs (1)",
+	  1 },
+	{ "switch-cost", OPT_SWITCH_COST, "TIME", 0,
+	  "What it takes a CPU to go over to another job (0)", 1 },
+	{ "ties", OPT_TIES, "arrivals|expired", 0,
+	  "When a quantum ends just as others become ready: who joins the "
+	  "queue first, the arrivals (the default, as in most books) or the "
+	  "job whose quantum expired", 1 },
+
+	{ 0, 0, 0, 0, "What policies look at", 2 },
+	{ "quantum", OPT_QUANTUM, "TIME", 0,
+	  "Of rr, lottery, stride, eevdf, and of mlfq's highest level (10)",
+	  2 },
+	{ "levels", OPT_LEVELS, "N", 0,
+	  "mlfq: how many queues (3), each with twice the quantum of the one "
+	  "above", 2 },
+	{ "quanta", OPT_QUANTA, "TIME,...", 0,
+	  "mlfq: the quantum of each level, the highest first (10,20,40)", 2 },
+	{ "allotments", OPT_ALLOTMENTS, "N,...", 0,
+	  "mlfq: after how many quanta a job sinks, one number for all levels "
+	  "or one for each (1)", 2 },
+	{ "boost", OPT_BOOST, "TIME", 0,
+	  "mlfq: how often all go back to the top; 0: never (1s)", 2 },
+	{ "stay", OPT_STAY, 0, 0,
+	  "mlfq: who waits gets a new quantum and allotment", 2 },
+	{ "io-head", OPT_IO_HEAD, 0, 0,
+	  "mlfq: who waited comes back at the head of its queue", 2 },
+	{ "ageing", OPT_AGEING, "TIME", 0,
+	  "ageing: so much waiting is worth a step of priority (100)", 2 },
+
+	{ 0, 0, 0, 0, "Jobs by chance, in place of a file", 3 },
+	{ "generate", OPT_GENERATE, "N", 0, "N jobs, J0 to JN-1", 3 },
+	{ "arrivals", OPT_ARRIVALS, "together|poisson|uniform", 0,
+	  "When they come (poisson)", 3 },
+	{ "lengths", OPT_LENGTHS, "exponential|uniform|fixed|pareto|bimodal",
+	  0, "How CPU times are distributed (exponential)", 3 },
+	{ "load", OPT_LOAD, "X", 0,
+	  "How much of all CPUs they ask for, by their rate of arrival (0.8)",
+	  3 },
+	{ "mean", OPT_MEAN, "TIME", 0, "The mean CPU time of a job (50)", 3 },
+	{ "io", OPT_IO, "X", 0,
+	  "Which share of them waits between bursts, 0 to 1 (0)", 3 },
+	{ "seed", OPT_SEED, "N", 0,
+	  "The same seed, the same jobs, the same luck in the lottery (0)", 3 },
+
+	{ 0, 0, 0, 0, "What is shown", 4 },
+	{ "explain", OPT_EXPLAIN, 0, 0, "At each decision: why this job", 4 },
+	{ "steps", OPT_STEPS, 0, 0, "Each event, a line each", 4 },
+	{ "rows", OPT_ROWS, "N", 0,
+	  "Draw charts of up to N jobs; more are summed up only (24)", 4 },
+	{ "format", OPT_FORMAT, "text|json", 0,
+	  "For people (the default), or for programs: an array of one object a "
+	  "policy, times in ms", 4 },
+	{ "svg", OPT_SVG, "FILE", 0,
+	  "Also draw the charts into FILE (- : to standard output, and nothing "
+	  "else there)", 4 },
+	{ "list-policies", OPT_LIST_POLICIES, 0, 0,
+	  "List the policies, with who described them", 4 },
+
+	{ 0, 0, 0, 0, "Exercises", 5 },
+	{ "quiz", OPT_QUIZ, 0, 0,
+	  "Asks for each job's times, waits for answers and marks them", 5 },
+	{ "ostep", OPT_OSTEP, "scheduler|mlfq|lottery", 0,
+	  "An exercise of the OSTEP course by its seed; all other options are "
+	  "then that program's (--ostep=mlfq --help)", 5 },
+	{ "catalogue", OPT_CATALOGUE, 0, OPTION_HIDDEN, 0, 0 },
+	{ 0 }
+};
+
+// What was given, for the rules between options.
+struct parsing {
+	struct request request;
+	int quanta, allotments;
+	int64_t levels; // 0: not said
+	const char *levels_text, *allotments_text;
+	const char *generator_option; // one that only --generate takes
+};
+
+static const int64_t LONGEST_NS = INT64_C(1000) * 3600 * 1000000000;
+
+// Words, as many a line as fit, each line indented.
+static void put_wrapped(FILE *out, int indent, const char *text)
+{
+	enum { WIDTH = 78 };
+	int column = 0;
+
+	for (size_t n; (n = strcspn(text, " ")) > 0;
+	     text += strspn(text, " ")) {
+		if (column + 1 + (int)n > WIDTH) {
+			putc('\n', out);
+			column = 0;
+		}
+		column += fprintf(out, "%*s%.*s", column ? 1 : indent, "",
+				  (int)n, text);
+		text += n;
+	}
+	putc('\n', out);
+}
+
+static _Noreturn void list_policies(void)
+{
+	for (size_t i = 0; policies[i]; i++) {
+		const struct policy *p = policies[i];
+		printf("%s%s: %s (%s)\n", i ? "\n" : "", p->name, p->title,
+		       policy_kind(p));
+		put_wrapped(stdout, 2, p->summary);
+		put_wrapped(stdout, 2, p->source);
+	}
+	exit(options_end(EXIT_SUCCESS));
+}
+
+static void help_policy(FILE *out, const struct policy *policy)
+{
+	fprintf(out, "  %s (%s)\n", policy->name, policy_kind(policy));
+	put_wrapped(out, 6, policy->summary);
+}
+
+// --help lists the policies, too, before what argp says last.
+static char *help(int key, const char *text, void *input)
+{
+	char *all = NULL;
+	size_t bytes;
+
+	(void)input;
+	if (key != ARGP_KEY_HELP_POST_DOC)
+		return (char *)text;
+	FILE *out = must_ptr(open_memstream(&all, &bytes));
+	fputs("Policies:\n", out);
+	for (size_t i = 0; policies[i]; i++)
+		help_policy(out, policies[i]);
+	fprintf(out, "\n%s", text);
+	if (fclose(out) != 0)
+		return (char *)text;
+	return all;
+}
+
+// ## The rules between options
+
+static _Noreturn void refuse(const char *name, const char *wanted)
+{
+	complain(name, "%s", wanted);
+	exit(BAD_USAGE);
+}
+
+static void finish_levels(struct parsing *p, const struct argp_state *state)
+{
+	struct policy_settings *s = &p->request.settings;
+
+	if (p->quanta > 0) {
+		if (p->levels && p->levels != p->quanta)
+			option_refuse(state, "--levels", p->levels_text,
+				      "as many levels as --quanta has times, "
+				      "%d, or no --levels at all",
+				      p->quanta);
+		s->levels = p->quanta;
+	} else {
+		if (p->levels)
+			s->levels = (int)p->levels;
+		int64_t quantum_ns = s->quantum_ns;
+		for (int i = 0; i < s->levels; i++) {
+			s->level_quantum_ns[i] = quantum_ns;
+			if (quantum_ns <= LONGEST_NS / 2)
+				quantum_ns *= 2;
+		}
+	}
+	if (p->allotments > 1 && p->allotments != s->levels)
+		option_refuse(state, "--allotments", p->allotments_text,
+			      "one number, or one for each of the %d levels",
+			      s->levels);
+	for (int i = 0; i < s->levels; i++)
+		if (p->allotments == 0)
+			s->level_allotment[i] = 1;
+		else if (p->allotments == 1)
+			s->level_allotment[i] = s->level_allotment[0];
+}
+
+static void finish(struct parsing *p, const struct argp_state *state)
+{
+	struct request *r = &p->request;
+
+	if (r->policies == 0)
+		option_policies(state, "fifo,sjf,rr", r);
+	if (r->generated && r->input)
+		refuse(r->input, "want a file or --generate, not both");
+	if (!r->generated && p->generator_option)
+		refuse(p->generator_option, "want --generate=N beside it");
+	if (r->json && r->svg && !strcmp(r->svg, "-"))
+		option_refuse(state, "--svg", r->svg,
+			      "a file: standard output is for the JSON");
+	if (r->quiz && !r->generated && (!r->input || !strcmp(r->input, "-")))
+		refuse("--quiz", "want a file of jobs, or --generate=N: "
+				 "standard input is for the answers");
+	finish_levels(p, state);
+	r->generate.seed = r->seed;
+	r->generate.cpus = r->simulation.cpus;
+}
+
+static error_t parse_generator(int key, const char *text,
+			       const struct argp_state *state,
+			       struct parsing *p)
+{
+	static const char *const arrivals[] = { "together", "poisson",
+						"uniform", NULL };
+	static const char *const lengths[] = { "exponential", "uniform",
+					       "fixed",       "pareto",
+					       "bimodal",     NULL };
+	static const int64_t MOST_JOBS = 100000000, SHORTEST_MEAN_NS = 1000,
+			     LONGEST_MEAN_NS = INT64_C(24) * 3600 * 1000000000;
+	struct generate *g = &p->request.generate;
+
+	switch (key) {
+	case OPT_GENERATE:
+		g->count = (size_t)option_number(state, "--generate", text, 1,
+						 MOST_JOBS);
+		p->request.generated = true;
+		return 0;
+	case OPT_ARRIVALS:
+		p->generator_option = "--arrivals";
+		g->arrivals = (enum arrivals)(
+			TOGETHER +
+			option_choice(state, "--arrivals", text, arrivals));
+		return 0;
+	case OPT_LENGTHS:
+		p->generator_option = "--lengths";
+		g->lengths = (enum lengths)(
+			EXPONENTIAL +
+			option_choice(state, "--lengths", text, lengths));
+		return 0;
+	case OPT_LOAD:
+		p->generator_option = "--load";
+		g->load = option_real(state, "--load", text, 0.001, 1000);
+		return 0;
+	case OPT_MEAN:
+		p->generator_option = "--mean";
+		g->mean_ns = option_time(state, "--mean", text,
+					 SHORTEST_MEAN_NS, LONGEST_MEAN_NS);
+		return 0;
+	case OPT_IO:
+		p->generator_option = "--io";
+		g->io = option_real(state, "--io", text, 0, 1);
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static error_t parse_policy(int key, const char *text,
+			    const struct argp_state *state, struct parsing *p)
+{
+	static const int64_t MOST_QUANTA = 1000000;
+	struct policy_settings *s = &p->request.settings;
+
+	switch (key) {
+	case OPT_QUANTUM:
+		s->quantum_ns = option_time(state, "--quantum", text, 1,
+					    LONGEST_NS);
+		return 0;
+	case OPT_LEVELS:
+		p->levels_text = text;
+		p->levels = option_number(state, "--levels", text, 1,
+					  LEVELS_MAX);
+		return 0;
+	case OPT_QUANTA:
+		p->quanta = option_times(state, "--quanta", text, 1, LONGEST_NS,
+					 s->level_quantum_ns, LEVELS_MAX);
+		return 0;
+	case OPT_ALLOTMENTS:
+		p->allotments_text = text;
+		p->allotments = option_numbers(state, "--allotments", text, 1,
+					       MOST_QUANTA, s->level_allotment,
+					       LEVELS_MAX);
+		return 0;
+	case OPT_BOOST:
+		s->boost_ns = option_time(state, "--boost", text, 0,
+					  LONGEST_NS);
+		return 0;
+	case OPT_STAY:
+		s->stay = true;
+		return 0;
+	case OPT_IO_HEAD:
+		s->io_head = true;
+		return 0;
+	case OPT_AGEING:
+		s->ageing_ns = option_time(state, "--ageing", text, 1,
+					   LONGEST_NS);
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static error_t parse_shown(int key, char *text, const struct argp_state *state,
+			   struct request *r)
+{
+	static const char *const formats[] = { "text", "json", NULL };
+	static const int64_t MOST_ROWS = 1000000;
+
+	switch (key) {
+	case OPT_EXPLAIN:
+		r->explain = true;
+		return 0;
+	case OPT_STEPS:
+		r->steps = true;
+		return 0;
+	case OPT_ROWS:
+		r->rows = (size_t)option_number(state, "--rows", text, 0,
+						MOST_ROWS);
+		return 0;
+	case OPT_FORMAT:
+		r->json = option_choice(state, "--format", text, formats);
+		return 0;
+	case OPT_SVG:
+		if (!*text)
+			option_refuse(state, "--svg", text, "a file, or -");
+		r->svg = text;
+		return 0;
+	case OPT_QUIZ:
+		r->quiz = true;
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static error_t parse_rest(int key, char *text, const struct argp_state *state,
+			  struct request *r)
+{
+	static const char *const ties[] = { "arrivals", "expired", NULL };
+
+	switch (key) {
+	case OPT_POLICY:
+		option_policies(state, text, r);
+		return 0;
+	case OPT_CPUS:
+		r->simulation.cpus = (int)option_number(state, "--cpus", text,
+							1, 1024);
+		return 0;
+	case OPT_SWITCH_COST:
+		r->simulation.switch_cost_ns = option_time(
+			state, "--switch-cost", text, 0, LONGEST_NS);
+		return 0;
+	case OPT_TIES:
+		r->simulation.expired_first = option_choice(state, "--ties",
+							    text, ties);
+		return 0;
+	case OPT_SEED:
+		r->seed = (uint64_t)option_number(state, "--seed", text, 0,
+						  INT64_MAX);
+		return 0;
+	case OPT_LIST_POLICIES:
+		list_policies();
+	case OPT_OSTEP:
+		option_refuse(state, "--ostep", text,
+			      "the option spelled out, before any --");
+	case OPT_CATALOGUE:
+		printf("sched/sim\t%s\t%s\ttool\n", summary, chapter);
+		exit(options_end(0));
+	case ARGP_KEY_ARG:
+		if (r->input)
+			refuse(text, "want one file of jobs, or none for "
+				     "standard input");
+		r->input = text;
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+	struct parsing *p = state->input;
+	error_t error = parse_generator(key, text, state, p);
+
+	if (key == ARGP_KEY_END) {
+		finish(p, state);
+		return 0;
+	}
+	if (error == ARGP_ERR_UNKNOWN)
+		error = parse_policy(key, text, state, p);
+	if (error == ARGP_ERR_UNKNOWN)
+		error = parse_shown(key, text, state, &p->request);
+	if (error == ARGP_ERR_UNKNOWN)
+		error = parse_rest(key, text, state, &p->request);
+	return error;
+}
+
+static const struct argp parser = {
+	.options = table,
+	.parser = parse,
+	.args_doc = "[FILE]",
+	.doc = "Plays scheduling policies on the jobs of FILE (- or none: of "
+	       "standard input) and shows who ran when, and what each had to "
+	       "wait.\n(chapter 06 · Scheduling algorithms)"
+	       "\vA job file has a line a job; # begins a comment. A time is a "
+	       "number with a unit (ns us ms s m h) or without: ms.\n"
+	       "  name arrival cpu[,io,cpu...] [prio=N] [tickets=N] "
+	       "[deadline=TIME] [nice=N]\n"
+	       "  A    0       30\n"
+	       "  B    5       10,20,10  prio=1\n"
+	       "  C    5       1.5s      deadline=3s\n"
+	       "A smaller prio is more urgent (0), more tickets win more often "
+	       "(100), the deadline counts from the arrival.\n\n"
+	       "Examples:\n"
+	       "  sim --policy=rr,sjf,mlfq --quantum=10 jobs.txt\n"
+	       "  sim --policy=srtf --explain jobs.txt\n"
+	       "  sim --policy=all --generate=100000 --load=0.9\n\n"
+	       "Exit status: 0 played; 1 the work failed, or an answer of the "
+	       "quiz was wrong; 2 bad usage or a mistake in the job file.",
+	.help_filter = help,
+};
+
+static bool is_exercise(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (!strcmp(argv[i], "--ostep") ||
+		    !strncmp(argv[i], "--ostep=", strlen("--ostep=")))
+			return true;
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	enum { ROWS = 24, MEAN_MS = 50, MS = 1000000 };
+	static struct random nobodys;
+	struct jobs jobs = { 0 };
+	struct parsing parsing = {
+		.request = {
+			.generate = { .arrivals = POISSON,
+				      .lengths = EXPONENTIAL,
+				      .load = 0.8,
+				      .mean_ns = MEAN_MS * MS },
+			.simulation = { .cpus = 1 },
+			.settings = policy_defaults(&nobodys),
+			.rows = ROWS,
+		},
+	};
+
+	options_begin("sched/sim");
+	if (is_exercise(argc, argv))
+		return ostep_main(argc, argv);
+	argp_parse(&parser, argc, argv, 0, NULL, &parsing);
+	int status = input_jobs(&parsing.request, &jobs);
+	if (status == 0)
+		status = play(&parsing.request, &jobs);
+	jobs_free(&jobs);
+	return options_end(status);
+}

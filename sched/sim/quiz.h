@@ -1,0 +1,35 @@
+// quiz.h - asks for what the simulator knows, and marks the answers
+//
+// Questions go to standard output, answers come from standard input, a line
+// each, from a terminal or a pipe. A number may be whole, decimal or a fraction
+// (7, 2.5, 7/3); it is right when it agrees to two digits after the point. An
+// empty line is "I do not know", and wrong. What is no number is asked for
+// again, twice at most. The end of the input ends the quiz.
+
+#ifndef SCHED_SIM_QUIZ_H
+#define SCHED_SIM_QUIZ_H
+
+#include <stdbool.h>
+
+struct quiz {
+	unsigned asked, right;
+	bool ended; // nobody answers any more
+};
+
+// Asks one question and marks the answer; true as long as answers come.
+bool quiz_ask(struct quiz *quiz, double answer, const char *question, ...)
+	__attribute__((format(printf, 3, 4)));
+
+// Says the score. Returns the exit status: 0 when all was answered and right,
+// else 1.
+int quiz_end(const struct quiz *quiz);
+
+struct jobs;
+struct history;
+
+// All of that for one policy's history: the response, turnaround and waiting
+// time of each job (in ms), and the three means.
+int quiz_history(const char *title, const struct jobs *jobs,
+		 const struct history *history);
+
+#endif
