@@ -217,9 +217,24 @@ START_TEST(chart_shows_shares_where_slices_are_short)
 }
 END_TEST
 
-// A real process blocks where the job file has no I/O: after 1 ms, for a page.
-// Its I/O is the block that comes where the file has it, after 4 ms; of the
-// other we know only that it was over when the job ran again.
+static void check_life(const struct jobs *jobs, const struct history *history,
+		       const enum state *states, const int64_t *ends_ms,
+		       size_t n)
+{
+	struct stretches stretches;
+
+	ck_assert_int_eq(stretches_make(&stretches, jobs, history), 0);
+	ck_assert_uint_eq(stretches.first[1], n);
+	for (size_t i = 0; i < n; i++) {
+		ck_assert_int_eq(stretches.stretch[i].state, states[i]);
+		ck_assert_int_eq(stretches.stretch[i].end_ns, ends_ms[i] * MS);
+	}
+	stretches_free(&stretches);
+}
+
+// A real process blocks where the job file has no I/O: after 1 and 9 ms, for a
+// page. Its I/O is the block that comes where the file has it, after 4 ms; of the
+// others we know only that they were over when the job ran again.
 START_TEST(chart_finds_the_io_among_blocks)
 {
 	const int64_t bursts[] = { 4 * MS, 6 * MS, 10 * MS };
@@ -229,22 +244,70 @@ START_TEST(chart_finds_the_io_among_blocks)
 	static const struct slice slices[] = {
 		{ 0, 0, 0, 1 * MS, SLICE_BLOCKED },
 		{ 0, 0, 5 * MS, 8 * MS, SLICE_BLOCKED },
-		{ 0, 0, 20 * MS, 30 * MS, SLICE_FINISHED },
+		{ 0, 0, 20 * MS, 25 * MS, SLICE_BLOCKED },
+		{ 0, 0, 28 * MS, 33 * MS, SLICE_FINISHED },
 	};
-	static const enum state states[] = { RUNS,  WAITS, RUNS,
+	static const enum state states[] = { RUNS,  WAITS, RUNS,  WAITS,
+					     READY, RUNS,  WAITS, RUNS };
+	static const int64_t ends[] = { 1, 5, 8, 14, 20, 25, 28, 33 };
+	struct jobs jobs = chart_jobs(&line, 1);
+	struct history history = chart_history(&jobs, 1, slices, 4);
+
+	check_life(&jobs, &history, states, ends, 8);
+	history_free(&history);
+	jobs_free(&jobs);
+}
+END_TEST
+
+// One block an I/O: then each is the next one, however much less the work took
+// than the file says.
+START_TEST(chart_takes_ios_in_their_order)
+{
+	const int64_t bursts[] = { 10 * MS, 2 * MS, 10 * MS, 3 * MS, 10 * MS };
+	const struct job_line line = { .name = "PP",
+				       .bursts_ns = bursts,
+				       .bursts = 5 };
+	static const struct slice slices[] = {
+		{ 0, 0, 0, 2 * MS, SLICE_BLOCKED },
+		{ 0, 0, 10 * MS, 17 * MS, SLICE_BLOCKED },
+		{ 0, 0, 30 * MS, 36 * MS, SLICE_FINISHED },
+	};
+	static const enum state states[] = { RUNS,  WAITS, READY, RUNS,
 					     WAITS, READY, RUNS };
-	static const int64_t ends[] = { 1, 5, 8, 14, 20, 30 };
+	static const int64_t ends[] = { 2, 4, 10, 17, 20, 30, 36 };
 	struct jobs jobs = chart_jobs(&line, 1);
 	struct history history = chart_history(&jobs, 1, slices, 3);
-	struct stretches stretches;
 
-	ck_assert_int_eq(stretches_make(&stretches, &jobs, &history), 0);
-	ck_assert_uint_eq(stretches.first[1], 6);
-	for (int i = 0; i < 6; i++) {
-		ck_assert_int_eq(stretches.stretch[i].state, states[i]);
-		ck_assert_int_eq(stretches.stretch[i].end_ns, ends[i] * MS);
-	}
-	stretches_free(&stretches);
+	check_life(&jobs, &history, states, ends, 7);
+	history_free(&history);
+	jobs_free(&jobs);
+}
+END_TEST
+
+// A mark needs a column beside it: slices of one, two and three columns. And the
+// 4 ms before the first job are part of the picture.
+START_TEST(chart_marks_where_there_is_room)
+{
+	const int64_t bursts[] = { 36 * MS };
+	const struct job_line line = { .name = "MM",
+				       .arrival_ns = 4 * MS,
+				       .bursts_ns = bursts,
+				       .bursts = 1 };
+	static const struct slice slices[] = {
+		{ 0, 0, 4 * MS, 5 * MS, SLICE_EXPIRED },
+		{ 0, 0, 6 * MS, 8 * MS, SLICE_EXPIRED },
+		{ 0, 0, 9 * MS, 12 * MS, SLICE_EXPIRED },
+		{ 0, 0, 13 * MS, 36 * MS, SLICE_FINISHED },
+	};
+	struct jobs jobs = chart_jobs(&line, 1);
+	struct history history = chart_history(&jobs, 1, slices, 4);
+	const struct chart chart = { .history = &history };
+
+	chart_expect(chart_gantt(&chart_ascii40, &jobs, &chart, 1),
+		     "MM      #.#|.##|.######################]\n"
+		     "    +---------+---------+---------+-----\n"
+		     "    0 ms      10        20        30\n"
+		     "# runs  . ready  | quantum over  ] done\n");
 	history_free(&history);
 	jobs_free(&jobs);
 }
@@ -303,6 +366,39 @@ START_TEST(chart_table_of_a_small_history)
 		     "83.3 jobs/s; fairness 0.98 (Jain);\n"
 		     "7 switches\n");
 	history_free(&history);
+	jobs_free(&jobs);
+}
+END_TEST
+
+// The largest numbers there are still fit.
+START_TEST(chart_table_of_large_numbers)
+{
+	THREE_JOBS;
+	struct measure measures[3];
+	struct history history = { .cpus = 1024,
+				   .jobs = 3,
+				   .measures = measures,
+				   .end_ns = INT64_MAX,
+				   .busy_ns = INT64_MAX,
+				   .switching_ns = INT64_MAX / 2,
+				   .switches = UINT64_MAX };
+
+	for (int i = 0; i < 3; i++)
+		measures[i] = (struct measure){
+			.response_ns = INT64_MAX - i,
+			.turnaround_ns = INT64_MAX / (i + 1),
+			.waiting_ns = INT64_MAX / (i + 2),
+			.ran_ns = INT64_MAX,
+			.switches = UINT32_MAX,
+			.done = true,
+		};
+	char *table = chart_table(&chart_ascii40, &jobs, &history, 3);
+	ck_assert_ptr_nonnull(table);
+	chart_check_width(table, &chart_ascii40);
+	assert_has(table, "4294967295");
+	assert_has(table, "\nmean ");
+	assert_has(table, "times in h");
+	free(table);
 	jobs_free(&jobs);
 }
 END_TEST
@@ -459,6 +555,10 @@ static void check_signs(const struct jobs *jobs, const struct history *history,
 				      "job %zu, column %d: '%c', and it did "
 				      "run:\n%s",
 				      j, c, sign, picture);
+			ck_assert_msg(!part || here < 1 - 1e-6,
+				      "job %zu, column %d: '%c', and it ran "
+				      "all of it:\n%s",
+				      j, c, sign, picture);
 			ck_assert_msg(!part || (sign == '=') == (here >= 0.5) ||
 					      fabs(here - 0.5) < 1e-6,
 				      "job %zu, column %d: '%c', and it ran "
@@ -512,8 +612,11 @@ Suite *chart_suite(void)
 	tcase_add_test(tests, chart_draws_several_on_one_scale);
 	tcase_add_test(tests, chart_shows_shares_where_slices_are_short);
 	tcase_add_test(tests, chart_finds_the_io_among_blocks);
+	tcase_add_test(tests, chart_takes_ios_in_their_order);
+	tcase_add_test(tests, chart_marks_where_there_is_room);
 	tcase_add_test(tests, chart_begins_late_where_jobs_do);
 	tcase_add_test(tests, chart_table_of_a_small_history);
+	tcase_add_test(tests, chart_table_of_large_numbers);
 	tcase_add_test(tests, chart_never_wider_than_the_canvas);
 	tcase_add_test(tests, chart_shows_only_who_ran);
 	add_chart_formats(tests);

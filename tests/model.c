@@ -100,6 +100,9 @@ static const struct bad_file {
 	  "want an arrival below 292 years, found '9223372036854.775807'" },
 	{ "A 99999999999999999999 1", 1, 3,
 	  "want an arrival below 292 years, found '99999999999999999999'" },
+	{ "A " LENGTH_32 LENGTH_32 LENGTH_32 LENGTH_32 " 1", 1, 3,
+	  "want an arrival in fewer digits, found "
+	  "'123456789012345678901234567890...'" },
 	{ "A 0", 1, 4, "want CPU times, cpu[,io,cpu...], found nothing" },
 	{ "A 0 0", 1, 5, "want a CPU time above 0, found '0'" },
 	{ "A 0 -3", 1, 5, "want a CPU time" TIME_WANTED ", found '-3'" },
@@ -467,6 +470,14 @@ START_TEST(model_generates_arrivals_by_their_law)
 			holds(d >= 0);
 			below += (double)d < gap;
 		}
+		// Nor do the lengths follow the gaps.
+		double length = mean_cpu_ns(&(struct jobs){
+					.count = 1,
+					.tasks = jobs.tasks,
+					.first = jobs.first,
+					.bursts_ns = jobs.bursts_ns }) /
+				(double)usual.mean_ns;
+		holds(fabs((double)t[1].arrival_ns / gap - length) > 1e-6);
 		double n = (double)jobs.count;
 		double mean = (double)t[jobs.count - 1].arrival_ns / n / gap;
 		ck_assert_msg(fabs(mean - 1) < 0.03, "mean %g", mean);

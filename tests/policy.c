@@ -1,7 +1,8 @@
 // The policies by worked examples that others have published; see also
 // policy_structures.c (heap, trees), policy_rules.c (each rule by itself),
-// policy_storms.c (settings, reasons, driven by chance), policy_feedback.c (mlfq
-// against the simplest one) and policy_shares.c (what theory promises of the others).
+// policy_storms.c (settings, reasons, driven by chance), policy_feedback.c
+// (mlfq against the simplest one) and policy_shares.c (what theory promises of
+// the others).
 //
 // OSC: Silberschatz, Galvin & Gagne, "Operating System Concepts", 10th edition.
 // MOS: Tanenbaum & Bos, "Modern Operating Systems", 4th edition.
@@ -121,8 +122,8 @@ static void assert_waiting(const char *policy, int64_t quantum_ns,
 
 // Stallings, "Operating Systems: Internals and Design Principles", section 2.2,
 // tables 2.1 and 2.2: a job of 5 minutes that computes, one of 15 and one of 10
-// that mostly wait. One after the other they take 30 minutes, 6 jobs an hour, the
-// mean response time is 18 minutes (the book rounds 18 1/3).
+// that mostly wait. One after the other they take 30 minutes, 6 jobs an hour,
+// the mean response time is 18 minutes (the book rounds 18 1/3).
 START_TEST(batch_leaves_the_cpu_idle)
 {
 	struct game game;
@@ -144,8 +145,8 @@ START_TEST(batch_leaves_the_cpu_idle)
 }
 END_TEST
 
-// MOS, section 2.4.2 (shortest job first): four jobs of 8, 4, 4 and 4 minutes. In
-// this order the mean turnaround is 14, the shortest first 11 minutes.
+// MOS, section 2.4.2 (shortest job first): four jobs of 8, 4, 4 and 4 minutes.
+// In this order the mean turnaround is 14, the shortest first 11 minutes.
 START_TEST(batch_and_shortest_of_tanenbaum)
 {
 	static const char jobs[] = "A 0 8m\nB 0 4m\nC 0 4m\nD 0 4m\n";
@@ -179,8 +180,8 @@ END_TEST
 
 // --- first come, shortest, round robin ---------------------------------------
 
-// OSC, section 5.3.1: bursts of 24, 3 and 3 ms; the mean waiting time is 17 ms in
-// this order and 3 ms in the order P2, P3, P1.
+// OSC, section 5.3.1: bursts of 24, 3 and 3 ms; the mean waiting time is 17 ms
+// in this order and 3 ms in the order P2, P3, P1.
 START_TEST(fifo_of_silberschatz)
 {
 	static const char long_first[] = "P1 0 24\nP2 0 3\nP3 0 3\n";
@@ -191,8 +192,8 @@ START_TEST(fifo_of_silberschatz)
 }
 END_TEST
 
-// OSC, section 5.3.2: 6, 8, 7 and 3 ms: P4, P1, P3, P2 with a mean waiting time of
-// 7 ms, and 10.25 ms in the order of the list.
+// OSC, section 5.3.2: 6, 8, 7 and 3 ms: P4, P1, P3, P2 with a mean waiting time
+// of 7 ms, and 10.25 ms in the order of the list.
 START_TEST(sjf_of_silberschatz)
 {
 	static const char jobs[] = "P1 0 6\nP2 0 8\nP3 0 7\nP4 0 3\n";
@@ -203,8 +204,8 @@ START_TEST(sjf_of_silberschatz)
 }
 END_TEST
 
-// OSC, section 5.3.2: arrivals at 0, 1, 2, 3 ms, 8, 4, 9 and 5 ms long. The mean
-// waiting time is 6.5 ms, and 7.75 ms without preemption.
+// OSC, section 5.3.2: arrivals at 0, 1, 2, 3 ms, 8, 4, 9 and 5 ms long. The
+// mean waiting time is 6.5 ms, and 7.75 ms without preemption.
 START_TEST(srtf_of_silberschatz)
 {
 	static const char jobs[] = "P1 0 8\nP2 1 4\nP3 2 9\nP4 3 5\n";
@@ -215,8 +216,8 @@ START_TEST(srtf_of_silberschatz)
 }
 END_TEST
 
-// OSC, section 5.3.3: the jobs of 5.3.1 with a quantum of 4 ms; the mean waiting
-// time is 17/3 = 5.66 ms.
+// OSC, section 5.3.3: the jobs of 5.3.1 with a quantum of 4 ms; the mean
+// waiting time is 17/3 = 5.66 ms.
 START_TEST(rr_of_silberschatz)
 {
 	static const char jobs[] = "P1 0 24\nP2 0 3\nP3 0 3\n";
@@ -271,10 +272,10 @@ START_TEST(priority_of_silberschatz)
 }
 END_TEST
 
-// OSC, section 5.6.3, rate-monotonic scheduling: P1 every 50 ms for 20, P2 every
-// 100 ms for 35. With the shorter period more urgent P2 is displaced at 50, 5 ms
-// before its end, P1 runs to 70, P2 to 75; the CPU is idle to 100. The other way
-// round P1 finishes at 55 and misses its first deadline.
+// OSC, section 5.6.3, rate-monotonic scheduling: P1 every 50 ms for 20, P2
+// every 100 ms for 35. With the shorter period more urgent P2 is displaced at
+// 50, 5 ms before its end, P1 runs to 70, P2 to 75; the CPU is idle to 100. The
+// other way round P1 finishes at 55 and misses its first deadline.
 START_TEST(rate_monotonic_of_silberschatz)
 {
 	assert_chart("priority-preemptive", MS,
@@ -286,9 +287,9 @@ START_TEST(rate_monotonic_of_silberschatz)
 }
 END_TEST
 
-// Liu & Layland, Journal of the ACM 20 (1973), section 4: periods of 2 and 5. With
-// the shorter one more urgent C1 = 1 leaves room for C2 = 2; the other way round
-// neither can be more than 1.
+// Liu & Layland, Journal of the ACM 20 (1973), section 4: periods of 2 and 5.
+// With the shorter one more urgent C1 = 1 leaves room for C2 = 2; the other way
+// round neither can be more than 1.
 START_TEST(rate_monotonic_of_liu_and_layland)
 {
 	assert_chart("priority-preemptive", MS,
@@ -302,8 +303,8 @@ START_TEST(rate_monotonic_of_liu_and_layland)
 }
 END_TEST
 
-// OSC, section 5.3.4: priorities from 127 (low) to 0 and a step for each second of
-// waiting: "a little over 2 minutes" until the least urgent one is the most
+// OSC, section 5.3.4: priorities from 127 (low) to 0 and a step for each second
+// of waiting: "a little over 2 minutes" until the least urgent one is the most
 // urgent. Here a job of 1 s and priority 0 arrives every second, for ever as it
 // were, and one more was there at the beginning.
 START_TEST(ageing_of_silberschatz)
@@ -340,8 +341,9 @@ END_TEST
 // --- feedback ----------------------------------------------------------------
 
 // OSTEP, chapter 8, figure "Long-running job over time" and "Along came an
-// interactive job": three queues, slices of 10 ms; the long job is at the bottom
-// when at 100 ms a job of 20 ms arrives, which is done before it gets there.
+// interactive job": three queues, slices of 10 ms; the long job is at the
+// bottom when at 100 ms a job of 20 ms arrives, which is done before it gets
+// there.
 START_TEST(mlfq_of_ostep)
 {
 	struct game game;
@@ -358,8 +360,9 @@ START_TEST(mlfq_of_ostep)
 }
 END_TEST
 
-// MOS, section 2.4.3 (multiple queues), on CTSS: a process that needs 100 quanta
-// gets 1, 2, 4, 8, 16, 32 and then uses 37 of 64: 7 times in the CPU, not 100.
+// MOS, section 2.4.3 (multiple queues), on CTSS: a process that needs 100
+// quanta gets 1, 2, 4, 8, 16, 32 and then uses 37 of 64: 7 times in the CPU,
+// not 100.
 START_TEST(mlfq_of_ctss)
 {
 	static const int expected[] = { 1, 2, 4, 8, 16, 32, 37 };
@@ -428,8 +431,8 @@ static void assert_winners(const char *jobs, const int *draws, size_t n,
 }
 
 // Waldspurger & Weihl, OSDI 1994, figure 1: five clients with 10, 2, 5, 1 and 2
-// tickets, ticket 15 is drawn of 20, the third client wins. OSTEP, chapter 9: A has
-// 75 tickets, B 25; twenty draws, of which B wins 4.
+// tickets, ticket 15 is drawn of 20, the third client wins. OSTEP, chapter 9: A
+// has 75 tickets, B 25; twenty draws, of which B wins 4.
 START_TEST(lotteries_as_published)
 {
 	assert_winners("1 0 1s tickets=10\n2 0 1s tickets=2\n"
@@ -445,10 +448,10 @@ START_TEST(lotteries_as_published)
 }
 END_TEST
 
-// OSTEP, chapter 9: tickets of 100, 50 and 250, the strides are 100, 200 and 40.
-// There all passes begin with 0 and each job runs once, A, B, C; the paper begins
-// with pass = stride, which is where they are after that. Then C C A C C, and all
-// passes are 200.
+// OSTEP, chapter 9: tickets of 100, 50 and 250, the strides are 100, 200 and
+// 40. There all passes begin with 0 and each job runs once, A, B, C; the paper
+// begins with pass = stride, which is where they are after that. Then C C A C
+// C, and all passes are 200.
 START_TEST(stride_of_ostep)
 {
 	static const char jobs[] = "A 0 1s tickets=100\nB 0 1s tickets=50\n"
@@ -468,9 +471,9 @@ START_TEST(stride_of_ostep)
 }
 END_TEST
 
-// Waldspurger & Weihl, MIT/LCS/TM-528, the example of three clients with tickets
-// 3 : 2 : 1. With stride1 = 6 the passes begin at 2, 3,
-// 6; A, B, A are certain, then all are 6. Every six quanta are shared 3 : 2 : 1.
+// Waldspurger & Weihl, MIT/LCS/TM-528, the example of three clients with
+// tickets 3 : 2 : 1. With stride1 = 6 the passes begin at 2, 3, 6; A, B, A are
+// certain, then all are 6. Every six quanta are shared 3 : 2 : 1.
 START_TEST(stride_of_waldspurger)
 {
 	struct game game;
@@ -493,8 +496,8 @@ START_TEST(stride_of_waldspurger)
 END_TEST
 
 // Corbet, "Completing the EEVDF scheduler", LWN, April 2024: A, B and C start
-// together, slices of 30 ms. After A has run the lags are -20, 10, 10 ms, so B is
-// next; then -10, -10, 20 ms, and only C is eligible.
+// together, slices of 30 ms. After A has run the lags are -20, 10, 10 ms, so B
+// is next; then -10, -10, 20 ms, and only C is eligible.
 START_TEST(eevdf_of_lwn)
 {
 	static const char *const lags[] = { "0 ns", "10 ms", "20 ms" };
@@ -519,10 +522,10 @@ END_TEST
 
 // --- deadlines ---------------------------------------------------------------
 
-// OSC, sections 5.6.3 and 5.6.4: P1 every 50 ms for 25, P2 every 80 ms for 35. By
-// rate P2 is done at 85 and too late. By deadline P2 goes on at 50, P1 runs 60 to
-// 85, P2 is displaced at 100 and ends at 145, all in time; then the CPU is idle to
-// 150.
+// OSC, sections 5.6.3 and 5.6.4: P1 every 50 ms for 25, P2 every 80 ms for 35.
+// By rate P2 is done at 85 and too late. By deadline P2 goes on at 50, P1 runs
+// 60 to 85, P2 is displaced at 100 and ends at 145, all in time; then the CPU
+// is idle to 150.
 START_TEST(edf_of_silberschatz)
 {
 	assert_chart("priority-preemptive", MS,

@@ -1,6 +1,7 @@
-// The multilevel feedback queue against the simplest thing that follows the same
-// rules: a loop over ticks and arrays that touches every job at every boost. The
-// rules are those of OSTEP's chapter 8 and its program, one after the other.
+// The multilevel feedback queue against the simplest thing that follows the
+// same rules: a loop over ticks and arrays that touches every job at every
+// boost. The rules are those of OSTEP's chapter 8 and its program, one after
+// the other.
 
 #include <stdlib.h>
 #include <string.h>

@@ -11,8 +11,8 @@
 #define MS INT64_C(1000000)
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-// Check notes each assertion that holds in a file; this one only fails. For loops
-// of a million turns.
+// Check notes each assertion that holds in a file; this one only fails. For
+// loops of a million turns.
 #define EXPECT(condition) \
 	((condition) ? (void)0 : ck_abort_msg("not so: %s", #condition))
 
@@ -31,8 +31,8 @@ void game_make(struct game *game, const char *policy, const char *jobs);
 void game_play(struct game *game); // fails the test unless it works
 void game_free(struct game *game);
 
-// The whole Gantt chart: "0 A 3 - 5 B 9": A ran from 0 to 3 ms, then nobody to 5,
-// then B. What one job ran on end is one.
+// The whole Gantt chart: "0 A 3 - 5 B 9": A ran from 0 to 3 ms, then nobody to
+// 5, then B. What one job ran on end is one.
 const char *game_chart(const struct game *game, char *text, size_t bytes);
 
 // The means, in ms.

@@ -1,5 +1,5 @@
-// The policies rule by rule, driven by hand: what a quantum, an allotment, a boost
-// are; who is displaced, and where he stands then.
+// The policies rule by rule, driven by hand: what a quantum, an allotment, a
+// boost are; who is displaced, and where he stands then.
 
 #define _GNU_SOURCE
 #include <limits.h>
@@ -69,8 +69,8 @@ static void block(struct hand *h, int job, int64_t ran)
 
 // --- the multilevel feedback queue -------------------------------------------
 
-// Levels of 10, 20, 40 ms. A new job begins on top, sinks with each quantum, and
-// gets the quantum of its level; at the bottom it stays.
+// Levels of 10, 20, 40 ms. A new job begins on top, sinks with each quantum,
+// and gets the quantum of its level; at the bottom it stays.
 START_TEST(mlfq_sinks)
 {
 	struct hand h;
@@ -109,8 +109,8 @@ START_TEST(mlfq_takes_turns)
 }
 END_TEST
 
-// An allotment counts quanta, and a quantum counts what was run, however often the
-// job waited in between (OSTEP, chapter 8, rule 4).
+// An allotment counts quanta, and a quantum counts what was run, however often
+// the job waited in between (OSTEP, chapter 8, rule 4).
 START_TEST(mlfq_allotment)
 {
 	struct hand h;
@@ -142,8 +142,8 @@ START_TEST(mlfq_allotment)
 }
 END_TEST
 
-// Who is displaced by a higher level is the first of its own when that is empty,
-// with what was left of its quantum.
+// Who is displaced by a higher level is the first of its own when that is
+// empty, with what was left of its quantum.
 START_TEST(mlfq_displaced)
 {
 	struct hand h;
@@ -180,8 +180,9 @@ START_TEST(mlfq_displaced)
 }
 END_TEST
 
-// OSTEP's rules with stay (-S): waiting refills both; but a quantum that ended at
-// the block costs one of the refilled allotment, and sinks with an allotment of 1.
+// OSTEP's rules with stay (-S): waiting refills both; but a quantum that ended
+// at the block costs one of the refilled allotment, and sinks with an allotment
+// of 1.
 START_TEST(mlfq_stay)
 {
 	struct hand h;
@@ -237,8 +238,8 @@ START_TEST(mlfq_bottom_allotment)
 }
 END_TEST
 
-// OSTEP: the levels from the lowest to the second highest are appended behind the
-// top one, each in its order.
+// OSTEP: the levels from the lowest to the second highest are appended behind
+// the top one, each in its order.
 START_TEST(mlfq_boost_order)
 {
 	struct hand h;
@@ -247,8 +248,8 @@ START_TEST(mlfq_boost_order)
 	hand_make(&h, "mlfq");
 	h.settings.boost_ns = 1000 * MS;
 	hand_create(&h);
-	// 0 and 1 go to level 1, 2 to level 2: each comes when the others are out
-	// of the way.
+	// 0 and 1 go to level 1, 2 to level 2: each comes when the others are
+	// out of the way.
 	arrive(&h, 2);
 	ck_assert_int_eq(hand_pick(&h), 2);
 	ck_assert(tick(&h, 2, 10));
@@ -261,8 +262,8 @@ START_TEST(mlfq_boost_order)
 	}
 	arrive(&h, 3);
 	arrive(&h, 4);
-	// 3 runs up to the boost and has used up its quantum then, so it has sunk
-	// before: to the tail of level 1.
+	// 3 runs up to the boost and has used up its quantum then, so it has
+	// sunk before: to the tail of level 1.
 	h.now = 990;
 	ck_assert_int_eq(hand_pick(&h), 3);
 	ck_assert_int_eq(h.slice, 10);
@@ -329,8 +330,9 @@ START_TEST(mlfq_boost_lazily)
 }
 END_TEST
 
-// A running job that has not used up its quantum is found by the boost at the head
-// of its level: on top it stays the first, else it stands behind the top level.
+// A running job that has not used up its quantum is found by the boost at the
+// head of its level: on top it stays the first, else it stands behind the top
+// level.
 START_TEST(mlfq_boost_keeps_places)
 {
 	struct hand h;
@@ -361,8 +363,8 @@ START_TEST(mlfq_boost_keeps_places)
 }
 END_TEST
 
-// Where those who come in the moment of the boost are told first (the books' way),
-// the one who ran up to it is judged by its old state all the same.
+// Where those who come in the moment of the boost are told first (the books'
+// way), the one who ran up to it is judged by its old state all the same.
 START_TEST(mlfq_boost_with_arrivals_first)
 {
 	struct hand h;
@@ -446,8 +448,9 @@ START_TEST(mlfq_boost_seen_late)
 }
 END_TEST
 
-// With io_head (-I) a job back from waiting stands before the one that runs at its
-// level; that one is behind it, but before all others. A new job has no such right.
+// With io_head (-I) a job back from waiting stands before the one that runs at
+// its level; that one is behind it, but before all others. A new job has no
+// such right.
 START_TEST(mlfq_io_head)
 {
 	struct hand h;
@@ -484,8 +487,8 @@ START_TEST(mlfq_io_head)
 }
 END_TEST
 
-// Two came to the head; the first of them runs and is displaced by a higher level:
-// its place is before the second, not behind.
+// Two came to the head; the first of them runs and is displaced by a higher
+// level: its place is before the second, not behind.
 START_TEST(mlfq_io_head_keeps_places)
 {
 	struct hand h;
@@ -517,7 +520,8 @@ END_TEST
 
 // --- ties, displacement, changes ---------------------------------------------
 
-// A job that is displaced is the first of its equals when it is their turn again.
+// A job that is displaced is the first of its equals when it is their turn
+// again.
 START_TEST(displaced_are_first_of_equals)
 {
 	static const char *const names[] = { "priority-preemptive", "edf",
@@ -553,8 +557,8 @@ START_TEST(displaced_are_first_of_equals)
 }
 END_TEST
 
-// POSIX, pthread_setschedprio(): raised, the last of its new equals; lowered, the
-// first; the same, nothing moves. Who is not ready is left alone.
+// POSIX, pthread_setschedprio(): raised, the last of its new equals; lowered,
+// the first; the same, nothing moves. Who is not ready is left alone.
 START_TEST(changed_priorities)
 {
 	static const char *const names[] = { "priority",

@@ -1,6 +1,6 @@
-// What theory promises: shares by tickets and by weight, the bound on how far a job
-// is from its share, no starvation where ageing is, deadlines kept where they can
-// be.
+// What theory promises: shares by tickets and by weight, the bound on how far a
+// job is from its share, no starvation where ageing is, deadlines kept where
+// they can be.
 
 #define _GNU_SOURCE
 #include <math.h>
@@ -65,8 +65,9 @@ static int crowd_turn(struct crowd *c)
 
 // --- lottery -----------------------------------------------------------------
 
-// Waldspurger & Weihl, OSDI 1994, section 2.2: the number of wins is binomial, with
-// a variance of n p (1 - p). Five standard deviations, for each of the jobs.
+// Waldspurger & Weihl, OSDI 1994, section 2.2: the number of wins is binomial,
+// with a variance of n p (1 - p). Five standard deviations, for each of the
+// jobs.
 START_TEST(lottery_is_binomial)
 {
 	enum { DRAWS = 200000, JOBS = 6 };
@@ -122,8 +123,8 @@ START_TEST(stride_pairs)
 END_TEST
 
 // Who sleeps in between gets no more and no less than who does not: one job of
-// three sleeps and wakes at random, uses parts of quanta, and then, for as long as
-// it is there, has its third.
+// three sleeps and wakes at random, uses parts of quanta, and then, for as long
+// as it is there, has its third.
 START_TEST(stride_sleepers_neither_gain_nor_lose)
 {
 	for (uint64_t seed = 1; seed <= 20; seed++) {
@@ -172,16 +173,17 @@ END_TEST
 
 // --- eevdf -------------------------------------------------------------------
 
-// The kernel's table again, by its rule: 1024 at nice 0 and a factor of 1.25 for
-// each step (core.c, above sched_prio_to_weight). It is rounded, never by 10 %.
+// The kernel's table again, by its rule: 1024 at nice 0 and a factor of 1.25
+// for each step (core.c, above sched_prio_to_weight). It is rounded, never by
+// 10 %.
 static double weight_by_rule(int nice)
 {
 	return 1024 / pow(1.25, nice);
 }
 
-// OSTEP, chapter 9 (CFS, weighting): A with nice -5 and B with nice 0 have weights
-// of 3121 and 1024, so A gets about 3/4. After 4145 quanta each has its weight,
-// give or take a quantum.
+// OSTEP, chapter 9 (CFS, weighting): A with nice -5 and B with nice 0 have
+// weights of 3121 and 1024, so A gets about 3/4. After 4145 quanta each has its
+// weight, give or take a quantum.
 START_TEST(eevdf_weights)
 {
 	struct crowd c;
@@ -215,8 +217,9 @@ START_TEST(eevdf_weights)
 }
 END_TEST
 
-// Stoica & Abdel-Wahab, TR-95-22: in a steady system no lag is beyond one quantum,
-// neither side. The ideal of a job is its part of the weights, of all the time.
+// Stoica & Abdel-Wahab, TR-95-22: in a steady system no lag is beyond one
+// quantum, neither side. The ideal of a job is its part of the weights, of all
+// the time.
 START_TEST(eevdf_lag_is_bounded)
 {
 	static const double weights[] = {
@@ -400,10 +403,10 @@ END_TEST
 
 // --- ageing ------------------------------------------------------------------
 
-// Everybody wants the CPU again at once, in bursts of 10 ms; priorities from 0 to
-// 20, a step for each 100 ms. A job waits until it has gained the 20 steps, one step
-// more where it has to overtake somebody who runs, and until those before it have
-// had a turn each: a burst, or a step.
+// Everybody wants the CPU again at once, in bursts of 10 ms; priorities from 0
+// to 20, a step for each 100 ms. A job waits until it has gained the 20 steps,
+// one step more where it has to overtake somebody who runs, and until those
+// before it have had a turn each: a burst, or a step.
 static int64_t longest_wait(const char *policy, uint64_t seed)
 {
 	enum { BURST = 10, TURNS = 6000 };
@@ -460,9 +463,9 @@ START_TEST(ageing_starves_nobody)
 }
 END_TEST
 
-// By hand: a job of priority 3 against one of 0 that never stops, a step of 10 ms.
-// After 4 steps of waiting it is a whole step ahead; it keeps that for a step; then
-// it has to wait again.
+// By hand: a job of priority 3 against one of 0 that never stops, a step of 10
+// ms. After 4 steps of waiting it is a whole step ahead; it keeps that for a
+// step; then it has to wait again.
 START_TEST(ageing_preempts)
 {
 	struct game game;
@@ -476,8 +479,8 @@ START_TEST(ageing_preempts)
 			 "0 A 40 B 50 A 90 B 100 A 220");
 	game_free(&game);
 
-	// Equals take turns of a step. D, more urgent by a step, takes the CPU at
-	// once; C has to wait until A has had the step that its age has won.
+	// Equals take turns of a step. D, more urgent by a step, takes the CPU
+	// at once; C has to wait until A has had the step that its age has won.
 	game_make(&game, "ageing-preemptive",
 		  "A 0 20 prio=5\nB 0 20 prio=5\nC 22 5 prio=4\n"
 		  "D 3 2 prio=4\n");
@@ -491,8 +494,8 @@ END_TEST
 
 // --- deadlines ---------------------------------------------------------------
 
-// Periodic jobs for one hyperperiod of 120 ms, each with its period as deadline and
-// as priority. Returns how many deadlines were missed.
+// Periodic jobs for one hyperperiod of 120 ms, each with its period as deadline
+// and as priority. Returns how many deadlines were missed.
 struct periodic {
 	int n, period[5], cpu[5];
 };
@@ -535,9 +538,10 @@ static size_t missed(const struct periodic *set, const char *policy)
 	return late;
 }
 
-// Liu & Layland: earliest deadline first misses none as long as no more than the
-// whole CPU is wanted (theorem 7), fixed priorities by rate as long as it is not
-// more than n (2^(1/n) - 1) (theorem 5). Between the two bounds rates do miss some.
+// Liu & Layland: earliest deadline first misses none as long as no more than
+// the whole CPU is wanted (theorem 7), fixed priorities by rate as long as it
+// is not more than n (2^(1/n) - 1) (theorem 5). Between the two bounds rates do
+// miss some.
 START_TEST(deadlines_of_liu_and_layland)
 {
 	static const int periods[] = { 4, 5, 6, 8, 10, 12, 15, 20, 24, 30 };

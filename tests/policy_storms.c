@@ -227,7 +227,7 @@ START_TEST(spans)
 }
 END_TEST
 
-// --- how much -----------------------------------------------------------------
+// --- how much ----------------------------------------------------------------
 
 // Each policy's file says what a job costs; the allocator agrees.
 START_TEST(bytes_a_job)

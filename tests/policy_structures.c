@@ -300,9 +300,9 @@ static int depth(const struct tree *tree, int32_t link)
 	return 1 + (left > right ? left : right);
 }
 
-// Rising keys, falling keys, all keys equal: what makes a chain of a tree that is
-// not balanced. A random tree of 2^16 has a depth of 4.311 ln n = 48 at most, with
-// overwhelming probability (Devroye, Journal of the ACM 33, 1986).
+// Rising keys, falling keys, all keys equal: what makes a chain of a tree that
+// is not balanced. A random tree of 2^16 has a depth of 4.311 ln n = 48 at
+// most, with overwhelming probability (Devroye, Journal of the ACM 33, 1986).
 START_TEST(tree_stays_flat)
 {
 	enum { MANY = 65536, DEPTH = 48 };

@@ -514,8 +514,7 @@ START_TEST(sim_lists_policies)
 		snprintf(name, sizeof name, "%s: %s (", policies[i]->name,
 			 policies[i]->title);
 		assert_has(list.out, name);
-		snprintf(words, sizeof words, "(%s)",
-			 policy_kind(policies[i]));
+		snprintf(words, sizeof words, "(%s)", policy_kind(policies[i]));
 		assert_has(strstr(list.out, name), words);
 	}
 	assert_has(help.out, "--policy=rr,sjf,mlfq --quantum=10 jobs.txt");

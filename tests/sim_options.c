@@ -92,6 +92,14 @@ START_TEST(sim_defaults_are_as_documented)
 	outcome_free(&silent);
 	outcome_free(&aloud);
 
+	silent = sim_run(sim_mixed, "--policy=mlfq --quantum=2 --levels=4 "
+				    "--allotments=3");
+	aloud = sim_run(sim_mixed, "--policy=mlfq --quantum=2 "
+				   "--quanta=2,4,8,16 --allotments=3,3,3,3");
+	ck_assert_str_eq(silent.out, aloud.out);
+	outcome_free(&silent);
+	outcome_free(&aloud);
+
 	silent = sim_run("", "--generate=10");
 	aloud = sim_run("", "--generate=10 --arrivals=poisson "
 			    "--lengths=exponential --load=0.8 --mean=50 --io=0 "

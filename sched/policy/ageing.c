@@ -14,27 +14,27 @@
 // and without "now", which is the same for all, that is a number that does not
 // change: the key of a heap.
 //
-// A running job does not age. In the preemptive form somebody takes its place who
-// is a whole step more urgent (so equals take turns of a step, not of a ns), and
-// the slice ends when the first waiting job gets there. One who came up by its age
-// alone would lose the CPU again in the same moment, to the job it has just
-// displaced; so it keeps the urgency with which it was picked for the first
-// ageing_ns of running, and only then falls back to its own. (Windows
+// A running job does not age. In the preemptive form somebody takes its place
+// who is a whole step more urgent (so equals take turns of a step, not of a
+// ns), and the slice ends when the first waiting job gets there. One who came
+// up by its age alone would lose the CPU again in the same moment, to the job
+// it has just displaced; so it keeps the urgency with which it was picked for
+// the first ageing_ns of running, and only then falls back to its own. (Windows
 // treats starved threads so: raised for a few quanta, then back.)
 //
-// Good: what matters still runs first, and nobody waits for ever: behind m jobs,
-// none more urgent by more than d, a job that needs the CPU is picked after the
-// time in which it gains d steps and those before it had their turns. Bad: one
-// more number that nobody knows how to choose; under load everything is old, and
-// it becomes first come, first served. On several CPUs only the least urgent
-// running job is looked at when somebody comes.
+// Good: what matters still runs first, and nobody waits for ever: behind m
+// jobs, none more urgent by more than d, a job that needs the CPU is picked
+// after the time in which it gains d steps and those before it had their turns.
+// Bad: one more number that nobody knows how to choose; under load everything
+// is old, and it becomes first come, first served. On several CPUs only the
+// least urgent running job is looked at when somebody comes.
 //
 // A heap with an index: O(log n) a decision, 36 bytes a job.
 //
 // Sources: Silberschatz, Galvin & Gagne, "Operating System Concepts", 10th
 // edition, section 5.3.4 (aging); the static key: Kleinrock, "A delay dependent
-// queue discipline", Naval Research Logistics Quarterly 11 (1964), of which this
-// is the case of equal slopes.
+// queue discipline", Naval Research Logistics Quarterly 11 (1964), of which
+// this is the case of equal slopes.
 
 #include <errno.h>
 #include <stdio.h>
@@ -86,7 +86,7 @@ static void destroy(void *state)
 	free(a);
 }
 
-// Priority as time. What is so far apart that it would not fit (146 years) is
+// Priority as time. What is so far apart that it would not fit (73 years) is
 // all the same.
 static int64_t urgency(const struct ageing *a, int job)
 {

@@ -1,17 +1,17 @@
 // # batch: one job at a time
 //
-// The oldest operating systems loaded one job, ran it from its first to its last
-// instruction, and loaded the next one. While the job waited for its tape, the
-// CPU waited too: multiprogramming was invented to fill these holes. So this is
-// first come, first served for whole jobs, with I/O and all; a job owns its CPU
-// until it is finished.
+// The oldest operating systems loaded one job, ran it from its first to its
+// last instruction, and loaded the next one. While the job waited for its tape,
+// the CPU waited too: multiprogramming was invented to fill these holes. So
+// this is first come, first served for whole jobs, with I/O and all; a job owns
+// its CPU until it is finished.
 //
 // Good: nothing to protect, nothing to switch. Bad: a CPU that costs as much as
-// the building stands still for most of the day, and nobody gets an answer before
-// all those in front of him are done.
+// the building stands still for most of the day, and nobody gets an answer
+// before all those in front of him are done.
 //
-// O(1) a decision; 4 bytes a job: who stands in the queue has a successor, who is
-// running has a CPU, and nobody has both.
+// O(1) a decision; 4 bytes a job: who stands in the queue has a successor, who
+// is running has a CPU, and nobody has both.
 //
 // Sources: Tanenbaum & Bos, "Modern Operating Systems", 4th edition, section
 // 1.2.2 (the second generation: batch systems); Silberschatz, Galvin & Gagne,

@@ -14,9 +14,9 @@
 // A heap: O(log n) a decision; 16 bytes a job.
 //
 // Sources: Liu & Layland, "Scheduling Algorithms for Multiprogramming in a
-// Hard-Real-Time Environment", Journal of the ACM 20 (1973), section 7; Dertouzos,
-// "Control Robotics", IFIP Congress 1974; Silberschatz, Galvin & Gagne,
-// "Operating System Concepts", 10th edition, section 5.6.4; sched(7),
+// Hard-Real-Time Environment", Journal of the ACM 20 (1973), section 7;
+// Dertouzos, "Control Robotics", IFIP Congress 1974; Silberschatz, Galvin &
+// Gagne, "Operating System Concepts", 10th edition, section 5.6.4; sched(7),
 // SCHED_DEADLINE.
 
 #include <errno.h>

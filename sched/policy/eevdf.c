@@ -1,52 +1,54 @@
 // # eevdf: earliest eligible virtual deadline first, Linux's fair scheduler
 //
-// Imagine a machine that runs all ready jobs at the same time, each at a speed in
-// proportion to its weight. That is what is fair. A real CPU can only run one, so
-// it keeps account of how far each one is behind the ideal.
+// Imagine a machine that runs all ready jobs at the same time, each at a speed
+// in proportion to its weight. That is what is fair. A real CPU can only run
+// one, so it keeps account of how far each one is behind the ideal.
 //
-// Every job has a virtual run time v: its CPU time, scaled by 1024 / weight. Where
-// the ideal machine would stand by now is the weighted mean of them,
+// Every job has a virtual run time v: its CPU time, scaled by 1024 / weight.
+// Where the ideal machine would stand by now is the weighted mean of them,
 //
 //     V = sum (weight * v) / sum (weight)
 //
-// and V - v is the job's lag: positive, it is owed CPU time; negative, it has had
-// more than its share. A job is eligible when it is not ahead (v <= V). It asks for
-// CPU time in requests of one quantum, and the ideal machine would be done with
-// that at the virtual deadline v + quantum * 1024 / weight. The rule:
+// and V - v is the job's lag: positive, it is owed CPU time; negative, it has
+// had more than its share. A job is eligible when it is not ahead (v <= V). It
+// asks for CPU time in requests of one quantum, and the ideal machine would be
+// done with that at the virtual deadline v + quantum * 1024 / weight. The rule:
 //
 //     of those that are eligible, the earliest virtual deadline runs.
 //
-// The first half makes it fair, the second half makes it prompt. (Linux's CFS, from
-// 2007 to 2023, had just "the smallest v".) Then nobody is ever ahead of or behind
-// the ideal by more than one quantum: no fair policy that works in quanta can do
-// better.
+// The first half makes it fair, the second half makes it prompt. (Linux's CFS,
+// from 2007 to 2023, had just "the smallest v".) As long as nobody comes or
+// goes, no job is ever ahead of or behind the ideal by more than one quantum,
+// and nothing that works in quanta can do better.
 //
-// A weight comes from the nice value: 1024 for nice 0, and each step is a factor of
-// 1.25, so that one step between two jobs moves about 10 % of the CPU.
+// A weight comes from the nice value: 1024 for nice 0, and each step is a
+// factor of 1.25, so that one step between two jobs moves about 10 % of the
+// CPU.
 //
-// Who blocks takes its lag along, and comes back with it: sleeping earns nothing
-// and costs nothing. Joining moves V; so the lag put down is larger by
+// Who blocks takes its lag along, and comes back with it: sleeping earns
+// nothing and costs nothing. Joining moves V; so the lag put down is larger by
 // (W + weight) / W, W being the weight of the others, and is right when V has
-// moved. As in the kernel it is cut off at two quanta. Who wakes, eligible and with
-// the earlier deadline, takes the CPU at once, as does any eligible one from a job
-// that is ahead; the rest of the request is kept. (The kernel since 6.6 mostly lets
-// the running one finish its request: RUN_TO_PARITY.)
+// moved. As in the kernel it is cut off at two quanta. Who wakes, eligible and
+// with the earlier deadline, takes the CPU at once, as does any eligible one
+// from a job that is ahead; the rest of the request is kept. (The kernel since
+// 6.6 mostly lets the running one finish its request: RUN_TO_PARITY.)
 //
-// Good: shares by weight, exact to a quantum, and prompt for jobs that sleep a lot.
-// Bad: no promise in seconds; what matters must be told by nice values.
+// Good: shares by weight, exact to a quantum, and prompt for jobs that sleep a
+// lot. Bad: no promise in seconds; what matters must be told by nice values.
 //
 // The kernel has a queue of this kind for each CPU, and counts v from a moving
-// origin to fit 64 bits; here one queue serves all CPUs, and the sum has 128 bits.
-// V also counts the time that running jobs have had but not accounted for. On
-// several CPUs nobody ready may be eligible; then who is least ahead runs.
+// origin to fit 64 bits; here one queue serves all CPUs, and the sum has 128
+// bits. V also counts the time that running jobs have had but not accounted
+// for. On several CPUs nobody ready may be eligible; then who is least ahead
+// runs.
 //
 // A tree by deadline with the least v below each node: O(log n) a decision; 44
 // bytes a job.
 //
 // Sources: Stoica & Abdel-Wahab, "Earliest Eligible Virtual Deadline First: A
 // Flexible and Accurate Mechanism for Proportional Share Resource Allocation",
-// Old Dominion University TR-95-22, 1995; Linux kernel/sched/fair.c (avg_vruntime,
-// place_entity, pick_eevdf) and core.c (sched_prio_to_weight).
+// Old Dominion University TR-95-22, 1995; Linux kernel/sched/fair.c
+// (avg_vruntime, place_entity, pick_eevdf) and core.c (sched_prio_to_weight).
 
 #include <errno.h>
 #include <inttypes.h>
@@ -83,8 +85,9 @@ struct eevdf {
 	uint64_t weight;
 	uint64_t running, since_sum;
 	int64_t parting_v; // V when the last one left
-	int64_t limit; // at the last pick: V, or, where nobody was eligible,
-		       // the least v; for explain
+	// For explain, of the last pick: V or, where nobody was eligible, the
+	// least v.
+	int64_t limit;
 	bool nobody_eligible;
 	struct tree_node nodes[];
 };
@@ -122,9 +125,9 @@ static uint32_t weight_of(const struct eevdf *e, int job)
 	return weights[e->tasks[job].nice - NICE_MIN];
 }
 
-// CPU time as virtual time, v + ns * 1024 / weight. Divisions leave a rest, and a
-// heavy job would be given 10 us a second if it were dropped: so it is kept, and v
-// is where it ought to be however often the way was cut in pieces.
+// CPU time as virtual time, v + ns * 1024 / weight. Divisions leave a rest, and
+// a heavy job would be given 10 us a second if it were dropped: so it is kept,
+// and v is where it ought to be however often the way was cut in pieces.
 static int64_t further(const struct eevdf *e, int job, int64_t ns,
 		       uint32_t *rest)
 {

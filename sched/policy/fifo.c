@@ -5,9 +5,9 @@
 // It was the rule of the batch systems, and it is Linux's SCHED_FIFO among
 // equal priorities.
 //
-// Good: fair in the everyday sense, no starvation as long as there is enough CPU
-// for all, as few switches as possible, and nothing has to be known about the
-// jobs. Bad: one long job makes all short ones behind it wait (the convoy
+// Good: fair in the everyday sense, no starvation as long as there is enough
+// CPU for all, as few switches as possible, and nothing has to be known about
+// the jobs. Bad: one long job makes all short ones behind it wait (the convoy
 // effect), so the mean waiting time is often far from the best one.
 //
 // O(1) a decision; 4 bytes a job.

@@ -6,8 +6,8 @@
 
 #include "heap.h"
 
-// Node i has the children 4i + 1 .. 4i + 4. Entry 0 stands at the end of a cache
-// line, so that all siblings share one.
+// Node i has the children 4i + 1 .. 4i + 4. Entry 0 stands at the end of a
+// cache line, so that all siblings share one.
 enum { WAYS = 4, LINE_BYTES = 64, LEAD = WAYS - 1 };
 
 int heap_create(struct heap *heap, size_t n, bool indexed)

@@ -1,20 +1,21 @@
 // heap.h - the job with the smallest key, the oldest among equals
 //
-// A heap with four children a node (d-ary: Johnson, "Priority queues with update
-// and finding minimum spanning trees", Information Processing Letters 4, 1975):
-// half as deep as the binary one, and the four siblings that are compared lie
-// beside each other, 64 bytes. O(log n) to add and to take, O(1) to look.
+// A heap with four children a node (d-ary: Johnson, "Priority queues with
+// update and finding minimum spanning trees", Information Processing Letters 4,
+// 1975): half as deep as the binary one, and the four siblings that are
+// compared lie beside each other, 64 bytes. O(log n) to add and to take, O(1)
+// to look.
 //
 // Equal keys leave in the order in which they came. A heap does not do that by
 // itself, so an entry carries a sequence number behind its key: rising numbers
 // for those who join at the tail of their equals, falling ones for those who
-// join at the head. The job's own number shares the word with it, in as many low
-// bits as the table of jobs needs; what is left (44 bits with a million jobs)
-// counts the entries, and lasts for weeks.
+// join at the head. The job's own number shares the word with it, in as many
+// low bits as the table of jobs needs; what is left (44 bits with a million
+// jobs) counts the entries, and lasts for weeks.
 //
 // Keys are compared by their difference, as the kernel compares times: they may
-// grow past the largest number and wrap, as long as those in the heap at one time
-// are less than 2^63 apart.
+// grow past the largest number and wrap, as long as those in the heap at one
+// time are less than 2^63 apart.
 //
 // 16 bytes a job, and 4 more with an index (to remove any job, not just the
 // first).
@@ -52,8 +53,8 @@ void heap_add(struct heap *heap, int job, int64_t key, enum heap_end end);
 // Takes the smallest out; the heap must not be empty.
 int heap_take(struct heap *heap);
 
-// For heaps with an index: whether `job` is there; its key, and takes it out, when
-// it is.
+// For heaps with an index: whether `job` is there; its key, and takes it out,
+// when it is.
 bool heap_has(const struct heap *heap, int job);
 int64_t heap_key_of(const struct heap *heap, int job);
 void heap_remove(struct heap *heap, int job);

@@ -2,22 +2,22 @@
 //
 // Each job holds tickets. For every quantum one ticket is drawn among those of
 // the ready jobs, and its holder gets the CPU: who holds a third of the tickets
-// gets a third of the time, in the long run. After n quanta a job with the share
-// p has won n p of them, give or take the square root of n p (1 - p).
+// gets a third of the time, in the long run. After n quanta a job with the
+// share p has won n p of them, give or take the square root of n p (1 - p).
 //
 // Good: proportional shares from one line of arithmetic and no memory of the
-// past; a job that comes, goes or changes its tickets needs no care; nobody with
-// a ticket starves. Bad: over short times chance is unfair (stride.c is the
-// same without chance), and a job that gives up its quantum early gets less than
-// its share (the paper has compensation tickets for that, not here).
+// past; a job that comes, goes or changes its tickets needs no care; nobody
+// with a ticket starves. Bad: over short times chance is unfair (stride.c is
+// the same without chance), and a job that gives up its quantum early gets less
+// than its share (the paper has compensation tickets for that, not here).
 //
-// The winner is drawn % (tickets of all ready jobs), counted through the jobs in
-// the order of the list, without walking it: a Fenwick tree holds the running
-// totals. O(log n) a decision; 8 bytes a job. A job whose quantum is over takes
-// part in the next draw.
+// The winner is drawn % (tickets of all ready jobs), counted through the jobs
+// in the order of the list, without walking it: a Fenwick tree holds the
+// running totals. O(log n) a decision; 8 bytes a job. A job whose quantum is
+// over takes part in the next draw.
 //
-// Sources: Waldspurger & Weihl, "Lottery Scheduling: Flexible Proportional-Share
-// Resource Management", OSDI 1994; OSTEP, chapter 9.
+// Sources: Waldspurger & Weihl, "Lottery Scheduling: Flexible
+// Proportional-Share Resource Management", OSDI 1994; OSTEP, chapter 9.
 
 #include <errno.h>
 #include <inttypes.h>

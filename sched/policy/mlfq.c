@@ -1,43 +1,44 @@
 // # mlfq: a multilevel feedback queue
 //
 // Nobody knows how long the next burst will be, but a job shows what it is by
-// what it does. There is a row of queues, level 0 on top. The highest level that
-// has anybody ready runs, by turns. The rules are OSTEP's (chapter 8):
+// what it does. There is a row of queues, level 0 on top. The highest level
+// that has anybody ready runs, by turns. The rules are OSTEP's (chapter 8):
 //
 // 1. a higher level runs before a lower one, at once;
 // 2. within a level it is round robin, with the quantum of that level;
 // 3. a new job begins at the top;
 // 4. who has used up its allotment at a level (so many quanta, however often it
-//    gave up the CPU in between) sinks by one, with a full quantum and allotment;
-//    in the lowest level it stays;
+//    gave up the CPU in between) sinks by one, with a full quantum and
+//    allotment; in the lowest level it stays;
 // 5. every boost_ns everybody goes back to the top.
 //
 // So short jobs are done before they sink, almost as if their length had been
 // known; long ones get long quanta at the bottom; and who mostly waits stays on
-// top. Rule 4 counts, so that nobody stays on top by giving up the CPU just before
-// the end of the quantum; with `stay` waiting is forgiven instead (the older rule,
-// which can be gamed). Rule 5 ends starvation and gives a job that has changed a
-// new chance. The price: many numbers that nobody knows how to set.
+// top. Rule 4 counts, so that nobody stays on top by giving up the CPU just
+// before the end of the quantum; with `stay` waiting is forgiven instead (the
+// older rule, which can be gamed). Rule 5 ends starvation and gives a job that
+// has changed a new chance. The price: many numbers that nobody knows how to
+// set.
 //
-// The fine print: a job that is displaced by a higher level keeps its place at the
-// head of its own, and what is left of its quantum. A boost leaves the top queue
-// as it is and appends the others behind it, the lowest first; whoever ran up to
-// that moment is judged by the old state before, whoever comes in that moment
-// joins after it. With `io_head` a job back from waiting enters at the head of its
-// level, before the one that is running there.
+// The fine print: a job that is displaced by a higher level keeps its place at
+// the head of its own, and what is left of its quantum. A boost leaves the top
+// queue as it is and appends the others behind it, the lowest first; whoever
+// ran up to that moment is judged by the old state before, whoever comes in
+// that moment joins after it. With `io_head` a job back from waiting enters at
+// the head of its level, before the one that is running there.
 //
-// A boost must not touch all jobs. It joins the queues (O(levels)) and goes one up
-// on a counter. Each job remembers which boost it has last seen; one that missed
-// some is made new when it is touched. No slice reaches beyond the next boost, so
-// that a running job is judged in time. The highest level is the lowest set bit
-// of a mask.
+// A boost must not touch all jobs. It joins the queues (O(levels)) and goes one
+// up on a counter. Each job remembers which boost it has last seen; one that
+// missed some is made new when it is touched. No slice reaches beyond the next
+// boost, so that a running job is judged in time. The highest level is the
+// lowest set bit of a mask.
 //
 // O(1) a decision; 28 bytes a job.
 //
-// Sources: Corbato, Merwin-Daggett & Daley, "An Experimental Time-Sharing System",
-// Spring Joint Computer Conference 1962; OSTEP (Arpaci-Dusseau), chapter 8;
-// Silberschatz, Galvin & Gagne, "Operating System Concepts", 10th edition,
-// section 5.3.6.
+// Sources: Corbato, Merwin-Daggett & Daley, "An Experimental Time-Sharing
+// System", Spring Joint Computer Conference 1962; OSTEP (Arpaci-Dusseau),
+// chapter 8; Silberschatz, Galvin & Gagne, "Operating System Concepts", 10th
+// edition, section 5.3.6.
 
 #include <errno.h>
 #include <stdio.h>
@@ -134,7 +135,8 @@ static void append(struct mlfq *m, int job)
 	m->count++;
 }
 
-// Where a running job stands: in front of all that were there when it was picked.
+// Where a running job stands: in front of all that were there when it was
+// picked.
 static void keep_place(struct mlfq *m, int job)
 {
 	struct level *level = &m->levels[m->jobs[job].level];
@@ -252,8 +254,8 @@ static bool account(struct mlfq *m, struct job *j, int64_t ran_ns, bool waits)
 	return true;
 }
 
-// The boost of this moment finds the job at its place in the queues. If it is the
-// first after that, too, it runs on.
+// The boost of this moment finds the job at its place in the queues. If it is
+// the first after that, too, it runs on.
 static bool boosted(struct mlfq *m, int job, bool used_up, int64_t now)
 {
 	if (used_up)

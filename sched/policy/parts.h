@@ -31,8 +31,8 @@ void policy_leave(void *state, int job, int64_t ran_ns, int64_t now);
 enum { SPAN_BYTES = 32 };
 const char *span(char text[SPAN_BYTES], int64_t ns);
 
-// A number as it is or, where it does not fit, the nearest that does; and so a sum
-// and a product.
+// A number as it is or, where it does not fit, the nearest that does; and so a
+// sum and a product.
 static inline int64_t within(__int128 value)
 {
 	return value > INT64_MAX   ? INT64_MAX

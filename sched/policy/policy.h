@@ -137,13 +137,13 @@ struct policy {
 //     batch fifo sjf srtf priority priority-preemptive ageing ageing-preemptive
 //     rr mlfq lottery stride edf eevdf
 //
-// batch is the oldest: one job at a time (a CPU), and while it waits, so does the
-// CPU; pick says NOBODY until that job is finished.
+// batch is the oldest: one job at a time (a CPU), and while it waits, so does
+// the CPU; pick says NOBODY until that job is finished.
 extern const struct policy *const policies[];
 const struct policy *policy_named(const char *name);
 
-// Which kind it is, in the notes' words: "batch, non-preemptive" (who has the CPU
-// keeps it), "preemptive" (loses it to somebody better), "time sharing,
+// Which kind it is, in the notes' words: "batch, non-preemptive" (who has the
+// CPU keeps it), "preemptive" (loses it to somebody better), "time sharing,
 // preemptive" (loses it because of the time alone, too).
 const char *policy_kind(const struct policy *policy);
 

@@ -2,20 +2,21 @@
 //
 // Every job has a number, the smaller the more urgent (as with nice; many books
 // count so, some the other way). Static: it stays what it was. The most urgent
-// ready job is picked, among equals the one that came first. The preemptive form
-// takes the CPU away as soon as somebody more urgent is ready, never for an
-// equal one; who was displaced is the first of his equals. That form is Linux's
-// SCHED_FIFO, and what real-time systems are built on.
+// ready job is picked, among equals the one that came first. The preemptive
+// form takes the CPU away as soon as somebody more urgent is ready, never for
+// an equal one; who was displaced is the first of his equals. That form is
+// Linux's SCHED_FIFO, and what real-time systems are built on.
 //
 // Good: says plainly what matters, O(log n), predictable for the most urgent.
 // Bad: the others have no promise at all. A job of low priority starves as long
-// as more urgent ones keep coming (ageing.c cures that), and with locks it holds
-// up the urgent ones in turn (priority inversion, sched/inversion).
+// as more urgent ones keep coming (ageing.c cures that), and with locks it
+// holds up the urgent ones in turn (priority inversion, sched/inversion).
 //
 // A lock's holder is lent a better priority and has to give it back. When that
 // happens to a ready job it changes its place by the rules that POSIX has for
-// pthread_setschedprio(): raised, it becomes the last of its new equals; lowered,
-// the first, since it is not its fault; otherwise it stays where it is.
+// pthread_setschedprio(): raised, it becomes the last of its new equals;
+// lowered, the first, since it is not its fault; otherwise it stays where it
+// is.
 //
 // A heap with an index: O(log n) a decision, 20 bytes a job.
 //

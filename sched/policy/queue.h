@@ -1,9 +1,9 @@
 // queue.h - first in, first out, through an array of indices
 //
-// A job is in one queue at most, so one `next` for each job serves any number of
-// queues: no memory is asked for while the scheduler runs. This is the list of
-// the textbook's process control blocks, with numbers in place of pointers: half
-// the bytes, and nothing to relocate. Every operation is O(1).
+// A job is in one queue at most, so one `next` for each job serves any number
+// of queues: no memory is asked for while the scheduler runs. This is the list
+// of the textbook's process control blocks, with numbers in place of pointers:
+// half the bytes, and nothing to relocate. Every operation is O(1).
 
 #ifndef SCHED_POLICY_QUEUE_H
 #define SCHED_POLICY_QUEUE_H

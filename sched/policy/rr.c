@@ -5,16 +5,17 @@
 // within n - 1 quanta, and the machine feels like n slow ones.
 //
 // The quantum is everything. Very long: first come, first served. Very short:
-// short answers, but each switch costs, and the work is not done any sooner. Ten
-// to a hundred ms are usual; the rule of thumb wants four of five bursts to be
-// shorter than a quantum. For the mean turnaround it is among the worst: all
+// short answers, but each switch costs, and the work is not done any sooner.
+// Ten to a hundred ms are usual; the rule of thumb wants four of five bursts to
+// be shorter than a quantum. For the mean turnaround it is among the worst: all
 // jobs of the same length end at the same late time.
 //
 // O(1) a decision; 4 bytes a job.
 //
 // Sources: Kleinrock, "Analysis of a Time-Shared Processor", Naval Research
-// Logistics Quarterly 11 (1964); Silberschatz, Galvin & Gagne, "Operating System
-// Concepts", 10th edition, section 5.3.3; OSTEP, chapter 7; sched(7), SCHED_RR.
+// Logistics Quarterly 11 (1964); Silberschatz, Galvin & Gagne, "Operating
+// System Concepts", 10th edition, section 5.3.3; OSTEP, chapter 7; sched(7),
+// SCHED_RR.
 
 #include <errno.h>
 #include <stdio.h>

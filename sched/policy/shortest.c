@@ -9,8 +9,8 @@
 // longer one runs first, and the mean only falls. That holds for sjf when all
 // are there from the beginning, for srtf always (one CPU, jobs that do not
 // wait). Bad: somebody must know the future. A batch system asked the user; a
-// kernel could only guess from the bursts before. And a long job starves as long
-// as short ones keep coming.
+// kernel could only guess from the bursts before. And a long job starves as
+// long as short ones keep coming.
 //
 // A heap: O(log n) a decision; 16 bytes a job. A job that was displaced returns
 // to the head of its equals.

@@ -2,27 +2,27 @@
 //
 // What lottery.c does by luck, by the book. A job with t tickets has the stride
 // S / t, and its pass says how far it has come: the smallest pass runs for a
-// quantum and goes one stride on. Few tickets, long strides: the rarer its turn.
-// After any number of quanta a job is less than one quantum away from its share
-// when it is compared with any single other one, where the lottery is away by
-// the square root of the number.
+// quantum and goes one stride on. Few tickets, long strides: the rarer its
+// turn. After any number of quanta a job is less than one quantum away from its
+// share when it is compared with any single other one, where the lottery is
+// away by the square root of the number.
 //
 // Good: proportional and exact, and can be calculated by hand. Bad: it has a
 // memory, so a job that comes or goes needs care. A sleeper whose pass stood
-// still would have saved up time and could take the CPU for as long as it slept.
-// So there is a global pass: it goes on by S / (tickets of all who take part) for
-// each quantum of CPU time that is given out, which is the pace at which
-// everybody's pass goes on when the shares are right. A job that leaves remembers
-// how far it was ahead of it (or behind), and is put there again when it comes
-// back: it neither gains nor loses. A new one begins one stride ahead.
+// still would have saved up time and could take the CPU for as long as it
+// slept. So there is a global pass: it goes on by S / (tickets of all who take
+// part) for each quantum of CPU time that is given out, which is the pace at
+// which everybody's pass goes on when the shares are right. A job that leaves
+// remembers how far it was ahead of it (or behind), and is put there again when
+// it comes back: it neither gains nor loses. A new one begins one stride ahead.
 //
 // Who used only a part of the quantum goes on by that part of the stride.
 //
 // A heap: O(log n) a decision; 32 bytes a job.
 //
 // Sources: Waldspurger & Weihl, "Stride Scheduling: Deterministic
-// Proportional-Share Resource Management", MIT/LCS/TM-528, 1995 (this is its dynamic
-// algorithm, with join and leave); OSTEP, chapter 9.
+// Proportional-Share Resource Management", MIT/LCS/TM-528, 1995 (this is its
+// dynamic algorithm, with join and leave); OSTEP, chapter 9.
 
 #include <errno.h>
 #include <inttypes.h>
@@ -32,9 +32,9 @@
 #include "heap.h"
 #include "parts.h"
 
-// The paper's stride1: large, so that dividing it loses little; and a product of
-// many small primes, so that for the usual numbers of tickets (1 to 18, 24, 25,
-// 250, 1000 ...) it loses nothing, and equal passes are equal.
+// The paper's stride1: large, so that dividing it loses little; and a product
+// of many small primes, so that for the usual numbers of tickets (1 to 18, 24,
+// 25, 250, 1000 ...) it loses nothing, and equal passes are equal.
 static const int64_t stride1 = INT64_C(1024) * 27 * 625 * 49 * 11 * 13 * 17;
 
 struct client {
@@ -47,9 +47,9 @@ struct stride {
 	int64_t quantum_ns;
 	uint64_t tickets;    // of all that are ready or running
 	int64_t global_pass; // as of the moment at which `given` was 0
-	// CPU time given out since then to jobs that have accounted for it. Those
-	// running now have had (running * now - since_sum) on top of it; these
-	// two may wrap, their difference never does.
+	// CPU time given out since then to jobs that have accounted for it.
+	// Those running now have had (running * now - since_sum) on top of it;
+	// these two may wrap, their difference never does.
 	__int128 given_ns;
 	uint64_t running, since_sum;
 	struct heap ready; // key: pass

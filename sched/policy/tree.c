@@ -10,8 +10,8 @@ static struct tree_node *at(const struct tree *tree, int32_t link)
 	return &tree->nodes[link - 1];
 }
 
-// Who stands above whom. The finaliser of MurmurHash3 (Appleby, public domain): no
-// two numbers give the same.
+// Who stands above whom. The finaliser of MurmurHash3 (Appleby, public domain):
+// no two numbers give the same.
 static uint32_t height(int32_t link)
 {
 	uint32_t h = (uint32_t)link;

@@ -1,21 +1,21 @@
 // tree.h - the smallest key among those whose value is not too large
 //
-// EEVDF asks: of all jobs that are eligible (virtual time not beyond V), which has
-// the earliest virtual deadline? Two orders at once, and a heap knows only one. So
-// this is a search tree by key in which every node also knows the least value
-// below it. Then one walk from the root finds the answer: to the left, where the
-// keys are smaller, as long as anybody there is small enough; else here; else to
-// the right.
+// EEVDF asks: of all jobs that are eligible (virtual time not beyond V), which
+// has the earliest virtual deadline? Two orders at once, and a heap knows only
+// one. So this is a search tree by key in which every node also knows the least
+// value below it. Then one walk from the root finds the answer: to the left,
+// where the keys are smaller, as long as anybody there is small enough; else
+// here; else to the right.
 //
 // It is balanced as a treap (Seidel & Aragon, "Randomized Search Trees",
 // Algorithmica 16, 1996): a heap by a number that looks random, here the job's
 // number well mixed. Then the tree has the shape that it would have had with
-// entries in random order, whatever order they came in: a depth of about 2 ln n.
-// No colours, no rotations to tell apart: to insert is to split, to remove is to
-// merge.
+// entries in random order, whatever order they came in: a depth of about 2 ln
+// n. No colours, no rotations to tell apart: to insert is to split, to remove
+// is to merge.
 //
-// Equal keys stand in the order in which they came. O(log n) expected; 32 bytes a
-// job.
+// Equal keys stand in the order in which they came. O(log n) expected; 32 bytes
+// a job.
 
 #ifndef SCHED_POLICY_TREE_H
 #define SCHED_POLICY_TREE_H

@@ -1,7 +1,7 @@
 // # For programs: one object a policy, written as it is made
 //
-// Nothing of it is held in memory but one job or slice at a time, so a million
-// jobs are no trouble.
+// The text is never whole in memory, only one job or slice at a time: a million
+// jobs take what their history takes.
 
 #define _GNU_SOURCE
 #include <errno.h>

@@ -50,7 +50,6 @@
 #include "must.h"
 #include "options.h"
 #include "ostep.h"
-#include "random.h"
 #include "sim.h"
 
 static const char chapter[] = "06 · Scheduling algorithms";
@@ -65,22 +64,8 @@ enum {
 	OPT_CPUS,
 	OPT_SWITCH_COST,
 	OPT_TIES,
-	OPT_QUANTUM,
-	OPT_LEVELS,
-	OPT_QUANTA,
-	OPT_ALLOTMENTS,
-	OPT_BOOST,
-	OPT_AGEING,
-	OPT_STAY,
-	OPT_IO_HEAD,
-	OPT_GENERATE,
-	OPT_ARRIVALS,
-	OPT_LENGTHS,
-	OPT_LOAD,
-	OPT_MEAN,
-	OPT_IO,
-	OPT_SEED,
 	OPT_ROWS,
+	OPT_TIMING,
 	OPT_EXPLAIN,
 	OPT_STEPS,
 	OPT_FORMAT,
@@ -103,42 +88,6 @@ static const struct argp_option table[] = {
 	  "queue first, the arrivals (the default, as in most books) or the "
 	  "job whose quantum expired", 1 },
 
-	{ 0, 0, 0, 0, "What policies look at", 2 },
-	{ "quantum", OPT_QUANTUM, "TIME", 0,
-	  "Of rr, lottery, stride, eevdf, and of mlfq's highest level (10)",
-	  2 },
-	{ "levels", OPT_LEVELS, "N", 0,
-	  "mlfq: how many queues (3), each with twice the quantum of the one "
-	  "above", 2 },
-	{ "quanta", OPT_QUANTA, "TIME,...", 0,
-	  "mlfq: the quantum of each level, the highest first (10,20,40)", 2 },
-	{ "allotments", OPT_ALLOTMENTS, "N,...", 0,
-	  "mlfq: after how many quanta a job sinks, one number for all levels "
-	  "or one for each (1)", 2 },
-	{ "boost", OPT_BOOST, "TIME", 0,
-	  "mlfq: how often all go back to the top; 0: never (1s)", 2 },
-	{ "stay", OPT_STAY, 0, 0,
-	  "mlfq: who waits gets a new quantum and allotment", 2 },
-	{ "io-head", OPT_IO_HEAD, 0, 0,
-	  "mlfq: who waited comes back at the head of its queue", 2 },
-	{ "ageing", OPT_AGEING, "TIME", 0,
-	  "ageing: so much waiting is worth a step of priority (100)", 2 },
-
-	{ 0, 0, 0, 0, "Jobs by chance, in place of a file", 3 },
-	{ "generate", OPT_GENERATE, "N", 0, "N jobs, J0 to JN-1", 3 },
-	{ "arrivals", OPT_ARRIVALS, "together|poisson|uniform", 0,
-	  "When they come (poisson)", 3 },
-	{ "lengths", OPT_LENGTHS, "exponential|uniform|fixed|pareto|bimodal",
-	  0, "How CPU times are distributed (exponential)", 3 },
-	{ "load", OPT_LOAD, "X", 0,
-	  "How much of all CPUs they ask for, by their rate of arrival (0.8)",
-	  3 },
-	{ "mean", OPT_MEAN, "TIME", 0, "The mean CPU time of a job (50)", 3 },
-	{ "io", OPT_IO, "X", 0,
-	  "Which share of them waits between bursts, 0 to 1 (0)", 3 },
-	{ "seed", OPT_SEED, "N", 0,
-	  "The same seed, the same jobs, the same luck in the lottery (0)", 3 },
-
 	{ 0, 0, 0, 0, "What is shown", 4 },
 	{ "explain", OPT_EXPLAIN, 0, 0, "At each decision: why this job", 4 },
 	{ "steps", OPT_STEPS, 0, 0, "Each event, a line each", 4 },
@@ -150,6 +99,9 @@ static const struct argp_option table[] = {
 	{ "svg", OPT_SVG, "FILE", 0,
 	  "Also draw the charts into FILE (- : to standard output, and nothing "
 	  "else there)", 4 },
+	{ "timing", OPT_TIMING, 0, 0,
+	  "How long the model took, and decisions a second (on "
+	  "standard error)", 4 },
 	{ "list-policies", OPT_LIST_POLICIES, 0, 0,
 	  "List the policies, with who described them", 4 },
 
@@ -163,16 +115,11 @@ static const struct argp_option table[] = {
 	{ 0 }
 };
 
-// What was given, for the rules between options.
-struct parsing {
-	struct request request;
-	int quanta, allotments;
-	int64_t levels; // 0: not said
-	const char *levels_text, *allotments_text;
-	const char *generator_option; // one that only --generate takes
+static const struct argp_child children[] = {
+	{ &settings_argp, 0, "What policies look at", 2 },
+	{ &jobs_argp, 0, "Jobs by chance, in place of a file", 3 },
+	{ 0 }
 };
-
-static const int64_t LONGEST_NS = INT64_C(1000) * 3600 * 1000000000;
 
 // Words, as many a line as fit, each line indented.
 static void put_wrapped(FILE *out, int indent, const char *text)
@@ -232,155 +179,27 @@ static char *help(int key, const char *text, void *input)
 
 // ## The rules between options
 
-static _Noreturn void refuse(const char *name, const char *wanted)
+static void take_policies(const struct argp_state *state, const char *text,
+			  struct request *r)
 {
-	complain(name, "%s", wanted);
-	exit(BAD_USAGE);
+	r->policies = (size_t)option_policies(state, text, true, r->policy,
+					      MOST_POLICIES);
 }
 
-static void finish_levels(struct parsing *p, const struct argp_state *state)
+static void finish(struct request *r, const struct argp_state *state)
 {
-	struct policy_settings *s = &p->request.settings;
-
-	if (p->quanta > 0) {
-		if (p->levels && p->levels != p->quanta)
-			option_refuse(state, "--levels", p->levels_text,
-				      "as many levels as --quanta has times, "
-				      "%d, or no --levels at all",
-				      p->quanta);
-		s->levels = p->quanta;
-	} else {
-		if (p->levels)
-			s->levels = (int)p->levels;
-		int64_t quantum_ns = s->quantum_ns;
-		for (int i = 0; i < s->levels; i++) {
-			s->level_quantum_ns[i] = quantum_ns;
-			if (quantum_ns <= LONGEST_NS / 2)
-				quantum_ns *= 2;
-		}
-	}
-	if (p->allotments > 1 && p->allotments != s->levels)
-		option_refuse(state, "--allotments", p->allotments_text,
-			      "one number, or one for each of the %d levels",
-			      s->levels);
-	for (int i = 0; i < s->levels; i++)
-		if (p->allotments == 0)
-			s->level_allotment[i] = 1;
-		else if (p->allotments == 1)
-			s->level_allotment[i] = s->level_allotment[0];
-}
-
-static void finish(struct parsing *p, const struct argp_state *state)
-{
-	struct request *r = &p->request;
+	const char *input = r->jobs.input;
 
 	if (r->policies == 0)
-		option_policies(state, "fifo,sjf,rr", r);
-	if (r->generated && r->input)
-		refuse(r->input, "want a file or --generate, not both");
-	if (!r->generated && p->generator_option)
-		refuse(p->generator_option, "want --generate=N beside it");
+		take_policies(state, "fifo,sjf,rr", r);
 	if (r->json && r->svg && !strcmp(r->svg, "-"))
 		option_refuse(state, "--svg", r->svg,
 			      "a file: standard output is for the JSON");
-	if (r->quiz && !r->generated && (!r->input || !strcmp(r->input, "-")))
-		refuse("--quiz", "want a file of jobs, or --generate=N: "
-				 "standard input is for the answers");
-	finish_levels(p, state);
-	r->generate.seed = r->seed;
-	r->generate.cpus = r->simulation.cpus;
-}
-
-static error_t parse_generator(int key, const char *text,
-			       const struct argp_state *state,
-			       struct parsing *p)
-{
-	static const char *const arrivals[] = { "together", "poisson",
-						"uniform", NULL };
-	static const char *const lengths[] = { "exponential", "uniform",
-					       "fixed",       "pareto",
-					       "bimodal",     NULL };
-	static const int64_t MOST_JOBS = 100000000, SHORTEST_MEAN_NS = 1000,
-			     LONGEST_MEAN_NS = INT64_C(24) * 3600 * 1000000000;
-	struct generate *g = &p->request.generate;
-
-	switch (key) {
-	case OPT_GENERATE:
-		g->count = (size_t)option_number(state, "--generate", text, 1,
-						 MOST_JOBS);
-		p->request.generated = true;
-		return 0;
-	case OPT_ARRIVALS:
-		p->generator_option = "--arrivals";
-		g->arrivals = (enum arrivals)(
-			TOGETHER +
-			option_choice(state, "--arrivals", text, arrivals));
-		return 0;
-	case OPT_LENGTHS:
-		p->generator_option = "--lengths";
-		g->lengths = (enum lengths)(
-			EXPONENTIAL +
-			option_choice(state, "--lengths", text, lengths));
-		return 0;
-	case OPT_LOAD:
-		p->generator_option = "--load";
-		g->load = option_real(state, "--load", text, 0.001, 1000);
-		return 0;
-	case OPT_MEAN:
-		p->generator_option = "--mean";
-		g->mean_ns = option_time(state, "--mean", text,
-					 SHORTEST_MEAN_NS, LONGEST_MEAN_NS);
-		return 0;
-	case OPT_IO:
-		p->generator_option = "--io";
-		g->io = option_real(state, "--io", text, 0, 1);
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
-}
-
-static error_t parse_policy(int key, const char *text,
-			    const struct argp_state *state, struct parsing *p)
-{
-	static const int64_t MOST_QUANTA = 1000000;
-	struct policy_settings *s = &p->request.settings;
-
-	switch (key) {
-	case OPT_QUANTUM:
-		s->quantum_ns = option_time(state, "--quantum", text, 1,
-					    LONGEST_NS);
-		return 0;
-	case OPT_LEVELS:
-		p->levels_text = text;
-		p->levels = option_number(state, "--levels", text, 1,
-					  LEVELS_MAX);
-		return 0;
-	case OPT_QUANTA:
-		p->quanta = option_times(state, "--quanta", text, 1, LONGEST_NS,
-					 s->level_quantum_ns, LEVELS_MAX);
-		return 0;
-	case OPT_ALLOTMENTS:
-		p->allotments_text = text;
-		p->allotments = option_numbers(state, "--allotments", text, 1,
-					       MOST_QUANTA, s->level_allotment,
-					       LEVELS_MAX);
-		return 0;
-	case OPT_BOOST:
-		s->boost_ns = option_time(state, "--boost", text, 0,
-					  LONGEST_NS);
-		return 0;
-	case OPT_STAY:
-		s->stay = true;
-		return 0;
-	case OPT_IO_HEAD:
-		s->io_head = true;
-		return 0;
-	case OPT_AGEING:
-		s->ageing_ns = option_time(state, "--ageing", text, 1,
-					   LONGEST_NS);
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
+	if (r->quiz && !r->jobs.generated && (!input || !strcmp(input, "-")))
+		exit(complain(EXIT_USAGE,
+			      "--quiz: want a file of jobs, or --generate=N: "
+			      "standard input is for the answers"));
+	r->jobs.generate.cpus = r->simulation.cpus;
 }
 
 static error_t parse_shown(int key, char *text, const struct argp_state *state,
@@ -399,6 +218,9 @@ static error_t parse_shown(int key, char *text, const struct argp_state *state,
 	case OPT_ROWS:
 		r->rows = (size_t)option_number(state, "--rows", text, 0,
 						MOST_ROWS);
+		return 0;
+	case OPT_TIMING:
+		r->timing = true;
 		return 0;
 	case OPT_FORMAT:
 		r->json = option_choice(state, "--format", text, formats);
@@ -422,7 +244,7 @@ static error_t parse_rest(int key, char *text, const struct argp_state *state,
 
 	switch (key) {
 	case OPT_POLICY:
-		option_policies(state, text, r);
+		take_policies(state, text, r);
 		return 0;
 	case OPT_CPUS:
 		r->simulation.cpus = (int)option_number(state, "--cpus", text,
@@ -436,10 +258,6 @@ static error_t parse_rest(int key, char *text, const struct argp_state *state,
 		r->simulation.expired_first = option_choice(state, "--ties",
 							    text, ties);
 		return 0;
-	case OPT_SEED:
-		r->seed = (uint64_t)option_number(state, "--seed", text, 0,
-						  INT64_MAX);
-		return 0;
 	case OPT_LIST_POLICIES:
 		list_policies();
 	case OPT_OSTEP:
@@ -448,37 +266,32 @@ static error_t parse_rest(int key, char *text, const struct argp_state *state,
 	case OPT_CATALOGUE:
 		printf("sched/sim\t%s\t%s\ttool\n", summary, chapter);
 		exit(options_end(0));
-	case ARGP_KEY_ARG:
-		if (r->input)
-			refuse(text, "want one file of jobs, or none for "
-				     "standard input");
-		r->input = text;
-		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
 }
 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
-	struct parsing *p = state->input;
-	error_t error = parse_generator(key, text, state, p);
+	struct request *r = state->input;
 
-	if (key == ARGP_KEY_END) {
-		finish(p, state);
+	if (key == ARGP_KEY_INIT) {
+		state->child_inputs[0] = &r->given;
+		state->child_inputs[1] = &r->jobs;
 		return 0;
 	}
-	if (error == ARGP_ERR_UNKNOWN)
-		error = parse_policy(key, text, state, p);
-	if (error == ARGP_ERR_UNKNOWN)
-		error = parse_shown(key, text, state, &p->request);
-	if (error == ARGP_ERR_UNKNOWN)
-		error = parse_rest(key, text, state, &p->request);
-	return error;
+	if (key == ARGP_KEY_END) {
+		finish(r, state);
+		return 0;
+	}
+	error_t error = parse_shown(key, text, state, r);
+	return error == ARGP_ERR_UNKNOWN ? parse_rest(key, text, state, r)
+					 : error;
 }
 
 static const struct argp parser = {
 	.options = table,
 	.parser = parse,
+	.children = children,
 	.args_doc = "[FILE]",
 	.doc = "Plays scheduling policies on the jobs of FILE (- or none: of "
 	       "standard input) and shows who ran when, and what each had to "
@@ -512,28 +325,22 @@ static bool is_exercise(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	enum { ROWS = 24, MEAN_MS = 50, MS = 1000000 };
-	static struct random nobodys;
+	enum { ROWS = 24, MOST_JOBS = 100000000 };
 	struct jobs jobs = { 0 };
-	struct parsing parsing = {
-		.request = {
-			.generate = { .arrivals = POISSON,
-				      .lengths = EXPONENTIAL,
-				      .load = 0.8,
-				      .mean_ns = MEAN_MS * MS },
-			.simulation = { .cpus = 1 },
-			.settings = policy_defaults(&nobodys),
-			.rows = ROWS,
-		},
+	struct request request = {
+		.jobs = jobs_given(MOST_JOBS),
+		.given = settings_given(1),
+		.simulation = { .cpus = 1 },
+		.rows = ROWS,
 	};
 
 	options_begin("sched/sim");
 	if (is_exercise(argc, argv))
 		return ostep_main(argc, argv);
-	argp_parse(&parser, argc, argv, 0, NULL, &parsing);
-	int status = input_jobs(&parsing.request, &jobs);
+	argp_parse(&parser, argc, argv, 0, NULL, &request);
+	int status = jobs_take(&request.jobs, &jobs);
 	if (status == 0)
-		status = play(&parsing.request, &jobs);
+		status = play(&request, &jobs);
 	jobs_free(&jobs);
 	return options_end(status);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "must.h"
 #include "options.h"
 #include "random.h"
@@ -32,7 +33,7 @@ static void append_time(char *text, size_t room, const char *before, int64_t ns)
 static void make_title(const struct request *request,
 		       const struct policy *policy, char title[TITLE_BYTES])
 {
-	const struct policy_settings *s = &request->settings;
+	const struct policy_settings *s = &request->given.settings;
 
 	snprintf(title, TITLE_BYTES, "%s: %s", policy->name, policy->title);
 	if (!strcmp(policy->name, "mlfq"))
@@ -97,13 +98,27 @@ static bool wants_slices(const struct request *request, const struct jobs *jobs)
 	       !is_many(request, jobs);
 }
 
+// The model alone, without reading or making the jobs and without the output. A
+// decision is one pick.
+static void tell_timing(const struct policy *policy,
+			const struct history *history, int64_t took_ns)
+{
+	char took[HUMAN_BYTES];
+
+	fprintf(stderr, "%s: %.3f million decisions in %s: %.1f million/s\n",
+		policy->name, (double)history->picks / 1e6,
+		human_duration(took, (double)took_ns),
+		(double)history->picks * 1e3 / (double)took_ns);
+}
+
 // Each policy has the same luck, whoever is played before it.
 static int play_one(const struct request *request, const struct jobs *jobs,
 		    const struct policy *policy, struct played *played)
 {
 	static const uint64_t other_than_the_jobs = 0x9e3779b97f4a7c15;
-	struct random random = { request->seed ^ other_than_the_jobs };
-	struct policy_settings settings = request->settings;
+	struct random random = { request->jobs.generate.seed ^
+				 other_than_the_jobs };
+	struct policy_settings settings = request->given.settings;
 	struct simulation simulation = request->simulation;
 
 	settings.luck = &random;
@@ -111,22 +126,28 @@ static int play_one(const struct request *request, const struct jobs *jobs,
 	simulation.keep_decisions = request->explain;
 	*played = (struct played){ .policy = policy };
 	make_title(request, policy, played->title);
+	int64_t began_ns = now_ns();
 	int error = simulate(&simulation, policy, &settings, jobs,
 			     &played->history);
-	if (error == 0)
-		played->summary = history_summary(&played->history);
-	return error;
+	int64_t took_ns = now_ns() - began_ns;
+	if (error)
+		return error;
+	if (request->timing)
+		tell_timing(policy, &played->history, took_ns);
+	played->summary = history_summary(&played->history);
+	return 0;
 }
 
 static int failure(const struct policy *policy, int error)
 {
-	complain(policy->name, "%s",
-		 error == -EINVAL ? "these settings make no sense for it"
-		 : error == -EOVERFLOW
-			 ? "the jobs would take longer than 292 years"
-			 : strerror(-error));
-	return error == -EINVAL || error == -EOVERFLOW ? BAD_USAGE
-						       : WORK_FAILED;
+	bool misuse = error == -EINVAL || error == -EOVERFLOW;
+
+	return complain(misuse ? EXIT_USAGE : EXIT_FAILURE, "%s: %s",
+			policy->name,
+			error == -EINVAL ? "these settings make no sense for it"
+			: error == -EOVERFLOW
+				? "the jobs would take longer than 292 years"
+				: strerror(-error));
 }
 
 // ## Showing
@@ -166,9 +187,9 @@ static int write_svg(const struct request *request, const struct jobs *jobs,
 		error = errno;
 	}
 	free(text);
-	if (failed && !to_output)
-		complain(request->svg, "%s", strerror(error));
-	return failed && !to_output ? WORK_FAILED : 0;
+	return failed && !to_output ? complain(EXIT_FAILURE, "%s: %s",
+					       request->svg, strerror(error))
+				    : 0;
 }
 
 static int show_all(const struct request *request, const struct jobs *jobs,
@@ -192,7 +213,7 @@ static int ask_all(const struct request *request, const struct jobs *jobs,
 
 	for (size_t i = 0; i < request->policies; i++)
 		if (quiz_history(played[i].title, jobs, &played[i].history))
-			status = WORK_FAILED;
+			status = EXIT_FAILURE;
 	return status;
 }
 
@@ -217,10 +238,8 @@ static int show(const struct request *request, const struct jobs *jobs,
 	if (request->svg && !strcmp(request->svg, "-"))
 		return write_svg(request, jobs, played);
 	int error = shown ? 0 : show_all(request, jobs, played);
-	if (error) {
-		complain("output", "%s", strerror(-error));
-		return WORK_FAILED;
-	}
+	if (error)
+		return complain(EXIT_FAILURE, "output: %s", strerror(-error));
 	return finish(request, jobs, played);
 }
 
@@ -228,11 +247,10 @@ int play(const struct request *request, const struct jobs *jobs)
 {
 	enum { MOST_DRAWN = 1000 };
 
-	if (request->svg && jobs->count > MOST_DRAWN) {
-		complain("--svg", "want at most %d jobs, found %zu", MOST_DRAWN,
-			 jobs->count);
-		return options_end(BAD_USAGE);
-	}
+	if (request->svg && jobs->count > MOST_DRAWN)
+		return complain(EXIT_USAGE,
+				"--svg: want at most %d jobs, found %zu",
+				MOST_DRAWN, jobs->count);
 	struct played *played =
 		must_ptr(calloc(request->policies, sizeof *played));
 	struct progress progress = progress_begin(jobs);
@@ -250,10 +268,9 @@ int play(const struct request *request, const struct jobs *jobs)
 			status = failure(request->policy[n], error);
 		if (!status && at_once) {
 			error = show_one(request, jobs, &played[n], n == 0, 0);
-			if (error) {
-				complain("output", "%s", strerror(-error));
-				status = WORK_FAILED;
-			}
+			if (error)
+				status = complain(EXIT_FAILURE, "output: %s",
+						  strerror(-error));
 			history_free(&played[n].history);
 		}
 	}

@@ -1,9 +1,8 @@
 // sim.h - the parts of sched/sim
 //
-// main.c understands the command line, values.c its lists and times, input.c
-// reads or makes the jobs, play.c simulates them under one policy after
-// another, and what came out is shown by text.c, events.c (--explain, --steps)
-// and json.c. The exercises of --ostep and --quiz are ostep.h and quiz.h.
+// main.c understands the command line (with sched/command), play.c simulates the
+// jobs under one policy after another, and what came out is shown by text.c,
+// events.c (--explain, --steps) and json.c. The exercises of --ostep and --quiz are ostep.h and quiz.h.
 
 #ifndef SCHED_SIM_SIM_H
 #define SCHED_SIM_SIM_H
@@ -14,26 +13,22 @@
 #include <stdio.h>
 
 #include "draw.h"
+#include "sched/command/command.h"
 #include "sched/model/simulate.h"
 
 enum { MOST_POLICIES = 64, TITLE_BYTES = 200 };
-enum { WORK_FAILED = 1, BAD_USAGE = 2 }; // exit statuses
 
 // What the user wants.
 struct request {
 	const struct policy *policy[MOST_POLICIES];
 	size_t policies;
 
-	const char *input; // NULL: none was named
-	bool generated;
-	struct generate generate;
-	uint64_t seed;
-
+	struct jobs_given jobs;
+	struct settings_given given;
 	struct simulation simulation;
-	struct policy_settings settings; // but for the luck
 
 	size_t rows; // more jobs than these are summed up only
-	bool explain, steps, quiz, json;
+	bool explain, steps, quiz, json, timing;
 	const char *svg;
 };
 
@@ -44,35 +39,6 @@ struct played {
 	struct history history; // emptied where nobody needs it any more
 	struct summary summary;
 };
-
-// ## values.c
-
-// A time: as an option's duration, but without a unit it is in ms.
-int64_t option_time(const struct argp_state *state, const char *option,
-		    const char *text, int64_t min_ns, int64_t max_ns);
-
-// "10,20,40": at most `most`. Returns how many.
-int option_times(const struct argp_state *state, const char *option,
-		 const char *text, int64_t min_ns, int64_t max_ns,
-		 int64_t *values, int most);
-int option_numbers(const struct argp_state *state, const char *option,
-		   const char *text, int64_t min, int64_t max, int *values,
-		   int most);
-
-// "rr,sjf" or "all".
-void option_policies(const struct argp_state *state, const char *text,
-		     struct request *request);
-
-// ## input.c
-
-// Reads or makes the jobs; or says on standard error what is wrong with them and
-// returns the exit status.
-int input_jobs(const struct request *request, struct jobs *jobs);
-
-// One line on standard error: "sim: NAME: sentence". A format that begins with a
-// colon follows the name at once: "sim: NAME:3:7: sentence".
-void complain(const char *name, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
 
 // ## play.c
 

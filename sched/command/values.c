@@ -1,12 +1,15 @@
 // # What stands behind the equals sign
 
 #define _GNU_SOURCE
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "must.h"
 #include "options.h"
-#include "sim.h"
+#include "sched/command/command.h"
+#include "utf8.h"
 
 // ## Times and lists
 
@@ -32,15 +35,9 @@ static _Noreturn void refuse_time(const struct argp_state *state,
 {
 	char low[HUMAN_BYTES], high[HUMAN_BYTES];
 
-	duration_name(low, min_ns);
-	duration_name(high, max_ns);
-	if (max_ns == INT64_MAX)
-		option_refuse(state, option, text,
-			      "%s from %s up, such as 10 (ms) or 1.5s", what,
-			      low);
 	option_refuse(state, option, text,
-		      "%s from %s to %s, such as 10 (ms) or 1.5s", what, low,
-		      high);
+		      "%s from %s to %s, such as 10 (ms) or 1.5s", what,
+		      duration_name(low, min_ns), duration_name(high, max_ns));
 }
 
 int64_t option_time(const struct argp_state *state, const char *option,
@@ -99,7 +96,7 @@ int option_numbers(const struct argp_state *state, const char *option,
 // ## Policies
 
 static _Noreturn void refuse_policy(const struct argp_state *state,
-				    const char *text)
+				    const char *text, bool many)
 {
 	char names[1024] = "";
 
@@ -107,31 +104,54 @@ static _Noreturn void refuse_policy(const struct argp_state *state,
 		n += (size_t)snprintf(names + n, sizeof names - n, "%s%s",
 				      i ? ", " : "", policies[i]->name);
 	option_refuse(state, "--policy", text,
-		      "all, or some of %s, joined by commas", names);
+		      many ? "all, or some of %s, joined by commas"
+			   : "one of %s",
+		      names);
 }
 
-static void add_policy(const struct argp_state *state, const char *text,
-		       struct request *request, const struct policy *policy)
-{
-	if (!policy)
-		refuse_policy(state, text);
-	if (request->policies == MOST_POLICIES)
-		option_refuse(state, "--policy", text, "at most %d policies",
-			      MOST_POLICIES);
-	request->policy[request->policies++] = policy;
-}
-
-void option_policies(const struct argp_state *state, const char *text,
-		     struct request *request)
+int option_policies(const struct argp_state *state, const char *text, bool many,
+		    const struct policy **values, int most)
 {
 	char *copy = must_ptr(strdup(text)), *rest = copy, *name;
+	int n = 0;
 
-	request->policies = 0;
-	if (!strcmp(text, "all"))
-		for (size_t i = 0; policies[i]; i++)
-			add_policy(state, text, request, policies[i]);
-	else
-		while ((name = strsep(&rest, ",")))
-			add_policy(state, text, request, policy_named(name));
+	if (many && !strcmp(text, "all")) {
+		for (; policies[n] && n < most; n++)
+			values[n] = policies[n];
+		rest = NULL;
+	}
+	while ((name = strsep(&rest, ","))) {
+		if (n == most && many)
+			option_refuse(state, "--policy", text,
+				      "at most %d policies", most);
+		if (n == most || !(values[n++] = policy_named(name)))
+			refuse_policy(state, text, many);
+	}
 	free(copy);
+	return n;
+}
+
+// ## Complaints
+
+// A name in a sentence may hold anything, and must not move a terminal's cursor.
+int complain(int status, const char *fmt, ...)
+{
+	char *text = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	must(vasprintf(&text, fmt, ap));
+	va_end(ap);
+	fprintf(stderr, "%s: ", program_invocation_short_name);
+	for (size_t bytes, at = 0; text[at]; at += bytes) {
+		uint32_t c = utf8_next(text + at, &bytes);
+		bool plain = c != UTF8_INVALID && c >= ' ' &&
+			     !(c >= 0x7f && c < 0xa0) &&
+			     !(c >= 0x2028 && c <= 0x202e);
+		fprintf(stderr, "%.*s", plain ? (int)bytes : 1,
+			plain ? text + at : "?");
+	}
+	putc('\n', stderr);
+	free(text);
+	return status;
 }
