@@ -45,6 +45,40 @@ static void check_played(const json_t *played, const char *policy)
 
 #define PRINTF "printf 'A 0 6\\nB 2 4,5,4\\n' | $B/" DUEL " "
 
+static double number_in(const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+
+	ck_assert_msg(json_is_number(value), "no number %s", key);
+	return json_number_value(value);
+}
+
+// On one CPU, what is not computing is a switch, a waking, a job put aside, or
+// idleness: together they are the time until the last job is done.
+static void check_account(const json_t *all)
+{
+	const json_t *why = json_object_get(all, "why");
+	const char *const kinds[] = { "switches", "wakings", "put_aside" };
+	double sum = number_in(why, "idle"), end = 0;
+	json_t *slice;
+	size_t i;
+
+	json_array_foreach(json_object_get(json_object_get(all, "observed"),
+					   "slices"),
+			   i, slice)
+	{
+		double to = number_in(slice, "end");
+		sum += to - number_in(slice, "start");
+		end = to > end ? to : end;
+	}
+	for (i = 0; i < 3; i++) {
+		double gaps = number_in(json_object_get(why, kinds[i]), "sum");
+		ck_assert_double_ge(gaps, 0);
+		sum += gaps;
+	}
+	ck_assert_double_eq_tol(sum, end, 1e-4);
+}
+
 START_TEST(duel_json)
 {
 	struct outcome got =
@@ -70,6 +104,7 @@ START_TEST(duel_json)
 	ck_assert_int_eq(of_equal, 3);
 	ck_assert(equal);
 	ck_assert_uint_eq(json_array_size(errors), 2);
+	check_account(all);
 	// The model's own figures: A 6; B 2 to 19, it waits for A until 6.
 	ck_assert_double_eq_tol(
 		json_number_value(json_object_get(
@@ -97,6 +132,7 @@ START_TEST(duel_text)
 	for (const char *line = got.out; *line;) {
 		size_t n = strcspn(line, "\n");
 		ck_assert_msg(n <= 80, "%zu columns: %.*s", n, (int)n, line);
+		ck_assert_msg(!n || line[n - 1] != ' ', "%.*s|", (int)n, line);
 		for (size_t i = 0; i < n; i++)
 			ck_assert_msg(line[i] >= ' ' && line[i] <= '~', "%.*s",
 				      (int)n, line);

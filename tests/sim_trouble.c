@@ -220,8 +220,22 @@ START_TEST(sim_takes_anything)
 }
 END_TEST
 
+// A switch that takes longer than mlfq's time between two boosts: several are due
+// when the job begins to run.
+START_TEST(sim_switch_longer_than_boost)
+{
+	struct outcome got = run("sched/sim", "--policy=mlfq", "--cpus=3",
+				 "--generate=200", "--switch-cost=15s",
+				 "--boost=1s", NULL);
+
+	ck_assert_msg(got.exit == 0, "exit %d: %s", got.exit, got.err);
+	outcome_free(&got);
+}
+END_TEST
+
 void add_sim_trouble(TCase *tests)
 {
+	tcase_add_test(tests, sim_switch_longer_than_boost);
 	tcase_add_test(tests, sim_hands_over_to_ostep);
 	tcase_add_test(tests, sim_quiz_asks_about_these_jobs);
 	tcase_add_test(tests, sim_full_disk);

@@ -52,7 +52,8 @@ int complain(int status, const char *fmt, ...)
 
 struct jobs_given {
 	// Set by the program before.
-	size_t most; // jobs it can take
+	size_t most;     // jobs it can take
+	bool seed_alone; // --seed means something without --generate, too
 
 	const char *input; // NULL: none was named
 	bool generated;

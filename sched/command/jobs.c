@@ -102,6 +102,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
 		g->io = option_real(state, "--io", text, 0, 1);
 		return 0;
 	case OPT_SEED:
+		if (!given->seed_alone)
+			given->chance_option = "--seed";
 		g->seed = (uint64_t)option_number(state, "--seed", text, 0,
 						  INT64_MAX);
 		return 0;

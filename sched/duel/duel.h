@@ -1,7 +1,7 @@
 // duel.h - the parts of sched/duel
 //
-// main.c and values.c understand the command line, input.c reads the jobs, play.c
-// lets the model predict and the machine do, compare.c holds one against the
+// main.c understands the command line (with sched/command), length.c says what is
+// too long, play.c lets the model predict and the machine do, compare.c holds one against the
 // other, kernel.c knows which of the kernel's policies are ours, why.c measures
 // what lies between the two, report.c says it, json.c for programs.
 
@@ -14,34 +14,29 @@
 #include <stdio.h>
 
 #include "random.h"
+#include "sched/command/command.h"
 #include "sched/live/live.h"
 #include "sched/model/simulate.h"
 
 static const int64_t MS = 1000000, SECOND = 1000000000;
 
-static const int64_t LONGEST_NS = INT64_C(1000) * 3600 * 1000000000;
-
 // A quantum that is not much longer than what it takes to end it is none.
 static const int64_t SHORTEST_QUANTUM_NS = 500000;
 
 enum {
-	EXIT_USAGE = 2,
 	EXIT_CANNOT = 77,
 	REPEAT_MAX = 100,
 	DUEL_CPUS = 64,
-	JOBS_MAX = 500, // live_run and live_dispatch take no more
 };
 
 enum under { UNDER_DISPATCHER, UNDER_KERNEL };
 extern const char *const under_names[];
 
 struct options {
-	const char *input; // NULL, "-": standard input
-	bool generated;
-	struct generate generate;
+	struct jobs_given jobs;
+	struct settings_given given;
 	const struct policy *policy;
 	enum under under;
-	struct policy_settings settings;
 	int cpus; // 0: not said
 	int64_t switch_cost_ns, limit_ns;
 	int repeat, forced;
@@ -71,16 +66,10 @@ struct duel {
 	int *order[2]; // jobs by completion: predicted, observed in `shown`
 };
 
-// ## input.c
+// ## length.c
 
-// Reads or makes the jobs. Returns 0, or says what is wrong and returns the exit
-// status.
-int input_jobs(const struct options *options, struct jobs *jobs);
-int refuse_length(const struct duel *duel); // the same for what is too long
-
-// "duel: sentence" on standard error; returns `status`.
-int complain(int status, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+// 0, or the exit status where the run would be too long: that is said.
+int refuse_length(const struct duel *duel);
 
 // ## play.c
 

@@ -33,7 +33,7 @@ static struct policy_settings settings_for(const struct duel *duel,
 	static const uint64_t other_than_the_jobs = 0x9e3779b97f4a7c15;
 	struct policy_settings settings = duel->settings;
 
-	*random = (struct random){ duel->options->generate.seed ^
+	*random = (struct random){ duel->options->jobs.generate.seed ^
 				   other_than_the_jobs };
 	settings.draw = draw_luck;
 	settings.luck = random;
@@ -223,7 +223,7 @@ static int tell(struct duel *duel)
 
 static int play(struct duel *duel)
 {
-	int status = input_jobs(duel->options, &duel->jobs);
+	int status = jobs_take(&duel->options->jobs, &duel->jobs);
 
 	if (!status)
 		status = choose_cpus(duel);
@@ -253,7 +253,7 @@ int duel(void *argument)
 {
 	const struct options *options = argument;
 	struct duel duel = { .options = options,
-			     .settings = options->settings };
+			     .settings = options->given.settings };
 
 	if (options->under == UNDER_KERNEL)
 		duel.rule = rule_named(options->policy->name);

@@ -100,9 +100,9 @@ static void print_table(const struct report *r, bool turnaround, bool response)
 
 	fprintf(r->out, "\n%*s", columns, "");
 	if (turnaround)
-		fprintf(r->out, " %-36s", "turnaround, ms");
+		fprintf(r->out, " %-*s", response ? 36 : 0, "turnaround, ms");
 	if (response)
-		fprintf(r->out, " %s", "response, ms");
+		fputs(" response, ms", r->out);
 	fprintf(r->out, "\n%-*s", columns, "job");
 	if (turnaround)
 		fprintf(r->out, " %9s %9s %8s %6s", "predicted", "observed",
@@ -200,8 +200,9 @@ static void print_gaps(const struct report *r, const char *title,
 	if (!gaps->count)
 		return;
 	print_point(r->out, &r->canvas, title,
-		    "%zu %s: %s in the middle, %s at most, %s in all.",
-		    gaps->count, what, human_duration(median, gaps->median_ns),
+		    "%zu %s %s: %s in the middle, %s at most, %s in all.",
+		    gaps->count, gaps->count == 1 ? "time" : "times", what,
+		    human_duration(median, gaps->median_ns),
 		    human_duration(longest, gaps->longest_ns),
 		    human_duration(sum, (double)gaps->sum_ns));
 }
@@ -342,13 +343,13 @@ int report_print(FILE *out, const struct duel *duel)
 	print_end(&r);
 	print_work(&r);
 	print_gaps(&r, "switches", &r.machine.switches,
-		   "times from one job to the next");
+		   "from one job to the next");
 	print_gaps(&r, "wakings", &r.machine.wakings,
-		   "times a CPU without work had to wake up for a job");
+		   "a CPU without work had to wake up for a job");
 	print_gaps(&r, "aside", &r.machine.aside,
-		   duel->rule ? "times a job was put aside for somebody who is "
+		   duel->rule ? "a job was put aside for somebody who is "
 				"no job, and went on"
-			      : "times a job was put aside for the dispatcher "
+			      : "a job was put aside for the dispatcher "
 				"or a stranger, and went on");
 	print_strangers(&r);
 	if (duel->rule)

@@ -1,7 +1,7 @@
 // gantt.h - the parts of sched/gantt
 //
-// main.c understands the command line, input.c gets the jobs and the CPUs,
-// danger.c says no, run.c does it, report.c and json.c tell what happened.
+// main.c understands the command line (with sched/command), cpus.c finds where to
+// run, danger.c says no, run.c does it, report.c and json.c tell what happened.
 
 #ifndef GANTT_H
 #define GANTT_H
@@ -13,9 +13,10 @@
 
 #include "draw.h"
 #include "options.h"
+#include "sched/command/command.h"
 #include "sched/live/live.h"
 
-enum { CPUS_MAX = 1024, EXIT_USAGE = 2, EXIT_HOST = 77 };
+enum { CPUS_MAX = 1024, EXIT_HOST = 77 };
 
 struct gantt_options {
 	enum kernel_policy policy;
@@ -23,10 +24,8 @@ struct gantt_options {
 	int cpus[CPUS_MAX]; // as asked for, each once
 	int cpu_count;      // 0: choose
 	int64_t runtime_ns, period_ns, limit_ns;
-	struct generate generate; // count 0: read a file
-	bool generator_option;    // one that only --generate takes
-	const char *input;        // NULL, "-": standard input
-	const char *svg;          // NULL: none
+	struct jobs_given jobs;
+	const char *svg; // NULL: none
 	bool json, no_trace;
 	int forced; // how often --force was given
 };
@@ -43,22 +42,13 @@ struct run {
 
 int gantt(void *options); // for supervise
 
-// "gantt: ..." on standard error, one line; returns `status`.
-int complain(int status, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-// ## values.c: refuse and exit with 2 on failure
-
-// As option_duration, but without a unit it is in ms.
-int64_t option_time(const struct argp_state *state, const char *option,
-		    const char *text, int64_t min_ns, int64_t max_ns);
+// ## cpus.c
 
 // --cpu=LIST: adds "0,2-3" to those asked for, each once.
 void option_cpus(struct gantt_options *options, const struct argp_state *state,
 		 const char *text);
 
-// ## input.c. 0, or the exit status; standard error has been told.
-int get_jobs(const struct gantt_options *options, struct jobs *jobs);
+// Chooses them. 0, or the exit status; standard error has been told.
 int get_cpus(struct run *run);
 
 // "CPU 1", "CPUs 0, 2"

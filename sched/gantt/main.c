@@ -81,13 +81,6 @@ enum {
 	OPT_CPU,
 	OPT_RUNTIME,
 	OPT_PERIOD,
-	OPT_GENERATE,
-	OPT_SEED,
-	OPT_ARRIVALS,
-	OPT_LENGTHS,
-	OPT_MEAN,
-	OPT_LOAD,
-	OPT_IO,
 	OPT_FORMAT,
 	OPT_SVG,
 	OPT_LIMIT,
@@ -97,7 +90,7 @@ enum {
 };
 
 static const struct argp_option table[] = {
-	{ 0, 0, 0, 0, "How the kernel schedules them:", 1 },
+	{ 0, 0, 0, 0, "How the kernel schedules them", 1 },
 	{ "policy", OPT_POLICY, "NAME", 0,
 	  "other (the default), batch, idle, fifo, rr or deadline: sched(7)",
 	  1 },
@@ -118,27 +111,14 @@ static const struct argp_option table[] = {
 	{ "period", OPT_PERIOD, "TIME", 0,
 	  "deadline: that period (the job's deadline=, else 30ms)", 1 },
 
-	{ 0, 0, 0, 0, "The jobs, instead of a file:", 2 },
-	{ "generate", OPT_GENERATE, "N", 0, "N jobs by chance", 2 },
-	{ "seed", OPT_SEED, "N", 0,
-	  "The same seed, the same jobs, also in sched/sim (0)", 2 },
-	{ "arrivals", OPT_ARRIVALS, "NAME", 0,
-	  "together, poisson (the default) or uniform", 2 },
-	{ "lengths", OPT_LENGTHS, "NAME", 0,
-	  "exponential (the default), uniform, fixed, pareto or bimodal", 2 },
-	{ "mean", OPT_MEAN, "TIME", 0, "Mean CPU time of a job (50)", 2 },
-	{ "load", OPT_LOAD, "SHARE", 0,
-	  "How busy they keep the CPUs on average (0.8)", 2 },
-	{ "io", OPT_IO, "SHARE", 0, "Share of jobs that wait, too (0)", 2 },
-
-	{ 0, 0, 0, 0, "What comes out:", 3 },
+	{ 0, 0, 0, 0, "What comes out", 3 },
 	{ "format", OPT_FORMAT, "text|json", 0,
 	  "For people (the default), or for programs: an array of one object, "
 	  "times in ms",
 	  3 },
 	{ "svg", OPT_SVG, "FILE", 0, "Draw the chart into FILE, too", 3 },
 
-	{ 0, 0, 0, 0, "Safety:", 4 },
+	{ 0, 0, 0, 0, "Safety", 4 },
 	{ "limit", OPT_LIMIT, "TIME", 0,
 	  "Refuse jobs that would take longer (10m)", 4 },
 	{ "force", OPT_FORCE, 0, 0,
@@ -150,53 +130,15 @@ static const struct argp_option table[] = {
 	{ 0 }
 };
 
+static const struct argp_child children[] = {
+	{ &jobs_argp, 0, "Jobs by chance, in place of a file", 2 },
+	{ 0 }
+};
+
 // ## Values
 
 static const int64_t MS_NS = 1000000, DAY_NS = INT64_C(86400000000000);
 static const int64_t FIRST_LIMIT_NS = INT64_C(600000000000);
-
-static bool parse_jobs_options(struct gantt_options *o, int key,
-			       const char *text, const struct argp_state *state)
-{
-	static const char *const arrivals[] = { "together", "poisson",
-						"uniform", NULL };
-	static const char *const lengths[] = { "exponential", "uniform",
-					       "fixed",       "pareto",
-					       "bimodal",     NULL };
-	struct generate *g = &o->generate;
-
-	if (key >= OPT_SEED && key <= OPT_IO)
-		o->generator_option = true;
-	switch (key) {
-	case OPT_GENERATE:
-		g->count = (size_t)option_number(state, "--generate", text, 1,
-						 JOBS_AT_ONCE);
-		return true;
-	case OPT_SEED:
-		g->seed = (uint64_t)option_number(state, "--seed", text, 0,
-						  INT64_MAX);
-		return true;
-	case OPT_ARRIVALS:
-		g->arrivals = (enum arrivals)option_choice(state, "--arrivals",
-							   text, arrivals);
-		return true;
-	case OPT_LENGTHS:
-		g->lengths = (enum lengths)option_choice(state, "--lengths",
-							 text, lengths);
-		return true;
-	case OPT_MEAN:
-		g->mean_ns = option_time(state, "--mean", text, MS_NS / 10,
-					 FIRST_LIMIT_NS);
-		return true;
-	case OPT_LOAD:
-		g->load = option_real(state, "--load", text, 0.01, 100);
-		return true;
-	case OPT_IO:
-		g->io = option_real(state, "--io", text, 0, 1);
-		return true;
-	}
-	return false;
-}
 
 static bool parse_policy_options(struct gantt_options *o, int key,
 				 const char *text,
@@ -252,14 +194,6 @@ static void refuse_useless(const struct gantt_options *o,
 			     "--runtime, --period: policy %s has none; want "
 			     "them with --policy=deadline",
 			     name);
-	if (o->generator_option && !o->generate.count)
-		argp_failure(state, EXIT_USAGE, 0,
-			     "--seed, --arrivals, --lengths, --mean, --load, "
-			     "--io: want --generate=N beside them");
-	if (o->generate.count && o->input)
-		argp_failure(state, EXIT_USAGE, 0,
-			     "%s: want a file of jobs, or --generate, not both",
-			     o->input);
 }
 
 static error_t parse(int key, char *text, struct argp_state *state)
@@ -267,10 +201,12 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	static const char *const formats[] = { "text", "json", NULL };
 	struct gantt_options *o = state->input;
 
-	if (parse_policy_options(o, key, text, state) ||
-	    parse_jobs_options(o, key, text, state))
+	if (parse_policy_options(o, key, text, state))
 		return 0;
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &o->jobs;
+		return 0;
 	case OPT_FORMAT:
 		o->json = option_choice(state, "--format", text, formats);
 		return 0;
@@ -292,16 +228,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	case OPT_CATALOGUE:
 		printf("sched/gantt\t%s\t%s\ttool\n", summary, chapter);
 		exit(options_end(0));
-	case ARGP_KEY_ARG:
-		if (o->input)
-			argp_failure(state, EXIT_USAGE, 0,
-				     "%s: want one file of jobs, or none for "
-				     "standard input",
-				     text);
-		o->input = text;
-		return 0;
 	case ARGP_KEY_END:
 		refuse_useless(o, state);
+		o->jobs.generate.cpus = o->cpu_count ? o->cpu_count : 1;
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -310,6 +239,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
 static const struct argp parser = {
 	.options = table,
 	.parser = parse,
+	.children = children,
 	.args_doc = "[FILE]",
 	.doc = "Runs jobs as real processes under a scheduling policy of the "
 	       "kernel, and draws who had the CPU when.\n"
@@ -335,10 +265,7 @@ int main(int argc, char **argv)
 {
 	struct gantt_options options = {
 		.limit_ns = FIRST_LIMIT_NS,
-		.generate = { .arrivals = POISSON,
-			      .lengths = EXPONENTIAL,
-			      .load = 0.8,
-			      .mean_ns = 50 * MS_NS },
+		.jobs = jobs_given(JOBS_AT_ONCE),
 	};
 
 	options_begin("sched/gantt");

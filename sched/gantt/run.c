@@ -8,7 +8,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,28 +15,6 @@
 #include "gantt.h"
 #include "must.h"
 #include "sched/chart/chart.h"
-#include "utf8.h"
-
-// A name in `fmt` may hold anything, and must not move a terminal's cursor.
-int complain(int status, const char *fmt, ...)
-{
-	char text[2 * TOLD_BYTES];
-	va_list values;
-
-	va_start(values, fmt);
-	vsnprintf(text, sizeof text, fmt, values);
-	va_end(values);
-	fputs("gantt: ", stderr);
-	for (size_t bytes, at = 0; text[at]; at += bytes) {
-		uint32_t c = utf8_next(text + at, &bytes);
-		bool plain = c != UTF8_INVALID && c >= ' ' && c != 0x7f &&
-			     !(c >= 0x80 && c < 0xa0);
-		fprintf(stderr, "%.*s", plain ? (int)bytes : 1,
-			plain ? text + at : "?");
-	}
-	fputc('\n', stderr);
-	return status;
-}
 
 // ## Signals
 
@@ -180,7 +157,7 @@ int gantt(void *argument)
 	struct run run = { .options = argument };
 
 	run.live.policy = run.options->policy;
-	int status = get_jobs(run.options, &run.jobs);
+	int status = jobs_take(&run.options->jobs, &run.jobs);
 
 	if (!status)
 		status = get_cpus(&run);

@@ -170,6 +170,9 @@ static int from_trace(struct recording *r)
 }
 
 // ## From what the children felt
+//
+// A gap in the last piece of a burst reaches to its end. At that end the job had
+// the CPU, so it gets the last ns.
 
 static int from_gaps(struct recording *r, int job)
 {
@@ -194,6 +197,7 @@ static int from_gaps(struct recording *r, int job)
 					  member->gaps[gap].begin_ns,
 					  SLICE_PREEMPTED);
 			at = member->gaps[gap].end_ns;
+			at = at < end ? at : end - 1;
 			cpu = member->gaps[gap].cpu;
 		}
 		if (!error)

@@ -297,6 +297,7 @@ static bool tick(void *state, int job, int64_t ran_ns, int64_t now,
 	bool used_up = account(m, &m->jobs[job], ran_ns, false);
 
 	if (!up_to_date(m, job)) {
+		boost(m, now);
 		if (boosted_before(m, job, used_up))
 			return true;
 	} else if (now >= m->next_boost_ns) {

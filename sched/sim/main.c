@@ -334,6 +334,7 @@ int main(int argc, char **argv)
 		.rows = ROWS,
 	};
 
+	request.jobs.seed_alone = true;
 	options_begin("sched/sim");
 	if (is_exercise(argc, argv))
 		return ostep_main(argc, argv);

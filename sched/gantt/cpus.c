@@ -1,65 +1,50 @@
-// # The jobs, and where they are to run
+// # Where they are to run
 
 #define _GNU_SOURCE
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "gantt.h"
+#include "must.h"
 
-// ## Jobs
-
-static int read_jobs(FILE *file, const char *name, struct jobs *jobs)
+static void add_cpu(struct gantt_options *o, const struct argp_state *state,
+		    const char *text, int cpu)
 {
-	struct jobs_error error = { 0 };
-	int result = jobs_read(jobs, file, &error);
-
-	if (!result)
-		return 0;
-	if (result != -EINVAL)
-		return complain(result == -EISDIR ? EXIT_USAGE : EXIT_FAILURE,
-				"%s: %s", name, strerror(-result));
-	if (!error.line)
-		return complain(EXIT_USAGE, "%s: %s", name, error.text);
-	return complain(EXIT_USAGE, "%s:%zu:%zu: %s", name, error.line,
-			error.column, error.text);
+	for (int i = 0; i < o->cpu_count; i++)
+		if (o->cpus[i] == cpu)
+			return;
+	if (o->cpu_count == CPUS_MAX)
+		option_refuse(state, "--cpu", text, "at most %d CPUs",
+			      CPUS_MAX);
+	o->cpus[o->cpu_count++] = cpu;
 }
 
-static int generate(const struct gantt_options *options, struct jobs *jobs)
+// "0,2-3": numbers and ranges, joined by commas.
+void option_cpus(struct gantt_options *o, const struct argp_state *state,
+		 const char *text)
 {
-	struct generate g = options->generate;
+	char *copy = must_ptr(strdup(text)), *rest = copy, *part;
 
-	g.cpus = options->cpu_count ? options->cpu_count : 1;
-	int error = jobs_generate(jobs, &g);
-	return error ? complain(EXIT_FAILURE, "--generate: %s",
-				strerror(-error))
-		     : 0;
+	while ((part = strsep(&rest, ","))) {
+		char *dash = strchr(part, '-');
+		int64_t from, to;
+		if (dash)
+			*dash = '\0';
+		if (parse_number(part, 0, CPU_SETSIZE - 1, &from) ||
+		    (dash &&
+		     parse_number(dash + 1, from, CPU_SETSIZE - 1, &to)))
+			option_refuse(state, "--cpu", text,
+				      "numbers and ranges from 0 to %d, such "
+				      "as 1 or 0,2-3",
+				      CPU_SETSIZE - 1);
+		for (int64_t cpu = from; cpu <= (dash ? to : from); cpu++)
+			add_cpu(o, state, text, (int)cpu);
+	}
+	free(copy);
 }
 
-int get_jobs(const struct gantt_options *options, struct jobs *jobs)
-{
-	const char *path = options->input;
-
-	if (options->generate.count)
-		return generate(options, jobs);
-	if (!path && isatty(STDIN_FILENO))
-		return complain(EXIT_USAGE,
-				"want a file of jobs, - for standard input, or "
-				"--generate=N; see --help");
-	if (!path || !strcmp(path, "-"))
-		return read_jobs(stdin, "standard input", jobs);
-	FILE *file = fopen(path, "re");
-	if (!file)
-		return complain(EXIT_USAGE, "%s: %s", path, strerror(errno));
-	int status = read_jobs(file, path, jobs);
-	fclose(file);
-	return status;
-}
-
-// ## CPUs
-//
 // Where nothing is said: one, as in the textbook, and the one with the highest
 // number, for CPU 0 takes most of the machine's own work. Deadline tasks may not
 // be confined to some CPUs, so they get all.
