@@ -36,7 +36,7 @@
 //
 // On a machine that is left alone that is 1 or 2 % of the makespan. On a busy
 // one it grows and the claim says less; how much it says is printed with it:
-// "predicted 55.6 (-1.2 +1.2)".
+// "predicted 55.1 -1.2 +1.2".
 
 #include <math.h>
 #include <stdio.h>
@@ -71,15 +71,15 @@ void claim_turns(const struct run *run)
 
 	letters(&run->model, predicted);
 	letters(&run->real, observed);
-	if (turns_as_predicted(run) || disturbance_ns(run) < run->era->slack_ns)
+	if (turns_as_predicted(run) ||
+	    disturbance_ns(run) < run->era->slack_ns) {
 		claim(turns_as_predicted(run),
-		      "the turns: %s, as predicted (%s)", observed, predicted);
-	else if (run->era->slack_ns == 0)
-		say("the turns: %s, predicted %s; with two CPUs none is sure",
-		    observed, predicted);
-	else
-		say("the turns: %s, predicted %s; %.1f ms of disturbance",
-		    observed, predicted, (double)disturbance_ns(run) / 1e6);
+		      "the CPU%s went to %s; predicted: %s",
+		      run->era->cpus > 1 ? "s" : "", observed, predicted);
+		return;
+	}
+	say("no claim (busy machine): turns %s", observed);
+	say("predicted: %s", predicted);
 }
 
 // In batch nobody may use a wait. With strangers on the CPU, perhaps nobody can.
@@ -88,7 +88,7 @@ void claim_waits_used(const struct run *batch, const struct run *run)
 	int before = batch->real.waits_used, used = run->real.waits_used;
 
 	claim(before == 0 && (used > 0 || mostly_lost(run)),
-	      "in %d of %d waits another job runs; in batch in %d", used,
+	      "another job runs in %d of %d waits; in batch in %d", used,
 	      run->real.waits, before);
 }
 
@@ -124,7 +124,7 @@ static double error_ms(const struct run *run, int turns)
 struct figure makespan_of(const struct run *run)
 {
 	struct figure figure = {
-		.name = "the makespan",
+		.name = "makespan",
 		.unit = "ms",
 		.predicted = ms(run->model.makespan_ns),
 		.observed = ms(run->real.makespan_ns),
@@ -176,7 +176,7 @@ struct figure response_of(const struct run *run)
 		bound = same_turns(run) >= round ? error_ms(run, round - 1)
 						 : INFINITY;
 	return (struct figure){
-		.name = "the mean response",
+		.name = "mean response",
 		.unit = "ms",
 		.predicted = ms(run->model.response_ns),
 		.observed = ms(run->real.response_ns),
@@ -194,19 +194,23 @@ static bool within(double value, double low, double high)
 	return value >= low - ROUNDING && value <= high + ROUNDING;
 }
 
-// No promise where the figure might as well be nothing.
+static void no_claim(struct figure figure)
+{
+	say("no claim (busy machine): %s %.1f %s, predicted %.1f", figure.name,
+	    figure.observed, figure.unit, figure.predicted);
+}
+
+// Nothing is claimed where the figure might as well be nothing.
 void claim_figure(struct figure figure)
 {
 	if (figure.below < figure.predicted && isfinite(figure.above))
 		claim(within(figure.observed, figure.predicted - figure.below,
 			     figure.predicted + figure.above),
-		      "%s is %.1f %s; predicted: %.1f (-%.1f +%.1f)",
-		      figure.name, figure.observed, figure.unit,
-		      figure.predicted, figure.below, figure.above);
+		      "%s is %.1f %s (predicted %.1f -%.1f +%.1f)", figure.name,
+		      figure.observed, figure.unit, figure.predicted,
+		      figure.below, figure.above);
 	else
-		say("%s: %.1f %s (predicted %.1f); too disturbed for a promise",
-		    figure.name, figure.observed, figure.unit,
-		    figure.predicted);
+		no_claim(figure);
 }
 
 // Nor where as much may be missing of a change as there is of it.
@@ -221,13 +225,9 @@ void claim_change(struct figure from, struct figure to)
 
 	if (less < predicted)
 		claim(within(observed, predicted - less, predicted + more),
-		      "%s %s from %.1f to %.1f %s, by %.1f; predicted: %.1f "
-		      "(-%.1f +%.1f)",
-		      to.name, rises ? "rises" : "falls", from.observed,
-		      to.observed, to.unit, observed, predicted, less, more);
+		      "%s %s by %.1f to %.1f %s (predicted %.1f -%.1f +%.1f)",
+		      to.name, rises ? "rises" : "falls", observed, to.observed,
+		      to.unit, predicted, less, more);
 	else
-		say("%s: %.1f, then %.1f %s (predicted %.1f, %.1f); too "
-		    "disturbed for a promise",
-		    to.name, from.observed, to.observed, to.unit,
-		    from.predicted, to.predicted);
+		no_claim(to);
 }

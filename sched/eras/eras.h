@@ -88,7 +88,7 @@ int first_round(const struct account *account);
 struct figure {
 	const char *name, *unit;
 	double predicted, observed;
-	double below, above; // what it may differ by; INFINITY: no promise
+	double below, above; // what it may differ by; INFINITY: no bound
 };
 struct figure utilisation_of(const struct run *run);
 struct figure response_of(const struct run *run);

@@ -7,8 +7,8 @@
 // What is compared with a prediction must not depend on luck. The waits are all
 // of one length, so who waits first is back first, and with nothing but the order
 // of arrival to go by (batch, FIFO) the turns are sure: B is 6 ms ahead of D. In
-// time sharing no two events that could change places are closer than 2 ms, and
-// work that is up to 10 % slower than asked for changes no place.
+// time sharing, on one CPU or two, no two events that could change places are
+// closer than 2 ms. Work that is up to 10 % slower than asked for changes none.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -23,16 +23,11 @@
 
 #define MS INT64_C(1000000)
 
-// With two CPUs no order is sure. Our dispatcher sits on one of them, and learns
-// from a process's CPU clock when a quantum is over. The clock of a process that
-// runs on another CPU moves in steps, with the timer tick: 4 ms with CONFIG_HZ=250
-// (the kernel's thread_group_cputime brings only the caller's up to date).
-
 const struct era eras[ERAS] = {
 	[BATCH] = { "batch", "batch", 1, true, NEVER },
 	[MULTIPROGRAMMING] = { "multiprogramming", "fifo", 1, false, 6 * MS },
 	[TIME_SHARING] = { "time sharing", "rr", 1, false, 2 * MS },
-	[MULTIPROCESSING] = { "two CPUs", "rr", CPUS, false, 0 },
+	[MULTIPROCESSING] = { "two CPUs", "rr", CPUS, false, 2 * MS },
 };
 
 const struct jobs *mix(void)

@@ -25,12 +25,12 @@ void batch(void)
 {
 	struct run run = run_era(BATCH);
 
-	say("A computes 52 ms, C 24; B 6, D 8, each three times");
+	say("A computes 52 ms, C 24; B 3 x 6, D 3 x 8, waiting 24 between");
 	show_run(&run);
 	claim(one_after_the_other(&run),
-	      "no job begins before the one before it is done");
-	say("%.1f ms for %.1f ms of work: the CPU waits with B and D",
-	    (double)run.real.makespan_ns / 1e6, (double)run.real.busy_ns / 1e6);
+	      "each job begins when the one before it is done");
+	say("%.1f ms of work took %.1f: the CPU is idle in each wait",
+	    (double)run.real.busy_ns / 1e6, (double)run.real.makespan_ns / 1e6);
 	claim_turns(&run);
 	claim_figure(utilisation_of(&run));
 	claim_figure(response_of(&run));
@@ -70,8 +70,8 @@ void multiprogramming(void)
 // a first turn after n - 1 quanta, however long the others' jobs are.
 //
 // Nothing of this makes a job shorter. That here utilisation rises once more is
-// luck of the mix: B and D begin early, so that A and C are there to fill their
-// waits. And each turn costs a switch, which in FIFO there were fewer of.
+// an accident of the mix: B and D begin early, so that A and C are there to fill
+// their waits. And each turn costs a switch, which in FIFO there were fewer of.
 
 static int turns_of(const struct account *account, int job)
 {
@@ -92,9 +92,7 @@ void time_sharing(void)
 	claim(first_round(&run.real) == JOBS,
 	      "each job has its first turn before any has its second");
 	claim(turns_of(&before.real, 0) == 1 && turns_of(&run.real, 0) > 1,
-	      "A had the CPU for 52 ms at a stretch; now it gets them in %d "
-	      "turns",
-	      turns_of(&run.real, 0));
+	      "A had its 52 ms in one turn, now in %d", turns_of(&run.real, 0));
 	claim_change(response_of(&before), response_of(&run));
 	claim_figure(utilisation_of(&run));
 	forget(&before);

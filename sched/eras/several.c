@@ -33,9 +33,9 @@ void multiprocessing(void)
 		      "for %.1f ms two jobs run at once; on one CPU never",
 		      (double)run.real.together_ns / 1e6);
 	else
-		say("two jobs never ran at once: strangers had the CPUs");
+		say("two jobs never ran at once: others had the CPUs");
 	claim(longest_ms(&run.observed) * 1e6 <= (double)run.observed.end_ns,
-	      "%.1f ms; no CPU more makes it less than %.1f, D alone",
+	      "all took %.1f ms; D alone takes %.1f with any number of CPUs",
 	      (double)run.observed.end_ns / 1e6, longest_ms(&run.observed));
 	claim_change(makespan_of(&before), makespan_of(&run));
 	claim_change(response_of(&before), response_of(&run));
@@ -58,7 +58,7 @@ void together(void)
 	show_eras(runs, n);
 	show_figures(runs, n);
 	if (n < ERAS)
-		say("this process may use one CPU: no fourth era");
+		say("two CPUs are left out: this process may use only one");
 	claim_waits_used(&runs[BATCH], &runs[MULTIPROGRAMMING]);
 	claim_change(utilisation_of(&runs[BATCH]),
 		     utilisation_of(&runs[MULTIPROGRAMMING]));

@@ -26,11 +26,10 @@ void show_run(const struct run *run)
 	show(picture);
 	free(picture);
 	if (!run->notes.traced)
-		say("no records from the kernel: strangers' time counts as "
-		    "ours");
-	say("of %.1f ms %.1f are lost: hand-overs, strangers",
-	    (double)run->observed.end_ns / 1e6,
-	    (double)run->real.lost_ns / 1e6 / run->era->cpus);
+		say("no records from the kernel: others' time counts as ours");
+	say("%.1f of %.1f ms were lost to switches and other processes",
+	    (double)run->real.lost_ns / 1e6 / run->era->cpus,
+	    (double)run->observed.end_ns / 1e6);
 	if (run->attempts > 1)
 		say("(the calmest of %d runs: this machine is busy)",
 		    run->attempts);
@@ -68,7 +67,7 @@ void show_figures(const struct run *runs, size_t n)
 	size_t bytes;
 	FILE *out = must_ptr(open_memstream(&text, &bytes));
 
-	fputs("            used response makespan  lost\n"
+	fputs("            busy response makespan  lost\n"
 	      "               %       ms       ms    ms\n",
 	      out);
 	for (size_t i = 0; i < n; i++) {

@@ -63,6 +63,6 @@ void chain(void)
 	      "H waits for M, who waits for L: now L has H's priority, 4");
 	claim(ran_ns(&p, CROWD, 0, p.accounts[URGENT].ended_ns) == 0,
 	      "X, more urgent than M and L, does not run before H is done");
-	claim(l->looks[3].now == 1, "and in the end L has 1 again");
+	claim(l->looks[3].now == 1, "without the lock, L has 1 again");
 	performance_free(&p);
 }

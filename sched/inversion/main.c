@@ -23,28 +23,28 @@
 //     $ build/sched/inversion inversion       one of them
 //
 //     inversion · the urgent one waits for a stranger
-//        28.55 ms  main     from the kernel's record of its switches (perf events):
-//     H  ············hh------------------------------------------HHHHHHHhhh······
-//     M  ····················mmmmmmmmmmmmmmmmmmmmmmm·····························
-//     L  llllllLLLLLL__LLLLLL________________________LLLLLLLLLLLL__________llllll
-//        ┬─────────────┬─────────────┬──────────────┬─────────────┬─────────────┬
+//        26.96 ms  main     from the kernel's record of its switches (perf events):
+//     H  ···········hhh-----------------------------------------HHHHHhhh······
+//     M  ····················mmmmmmmmmmmmmmmmmmmmmmm··························
+//     L  llllllLLLLL___LLLLLL_______________________LLLLLLLLLLLL________llllll
+//        ┬─────────────┬─────────────┬──────────────┬─────────────┬───────────
 //        0 ms          5             10             15            20
-//        28.59 ms  main     h: runs, H: with the lock, -: waits for it, _: for the CPU
+//        27.01 ms  main     h: runs, H: with the lock, -: waits for it, _: for the CPU
 //                  ✓ they ran in the order L H L M L H L
 //                  ✓ M came after H wanted the lock, and was done before H got it
 //                  ✓ M overtook H, though H is more urgent and M wants no lock
-//                  ✓ H waits, and L keeps its own priority all the time: 1
-//        28.62 ms  main     H took 14.46 ms to lock; L ran 6.24 of them, M 8.05
-//        28.62 ms  main     H was done 19.16 ms after it was woken
+//                  ✓ H waits, and L keeps its priority all the time: 1
+//        27.04 ms  main     H took 14.16 ms to get the lock: L ran 6.04 of them, M 8.01
+//        27.05 ms  main     H was done 18.19 ms after it was woken
 //
 //     inheritance · the cure: a priority is lent
-//        33.17 ms  main     from the kernel's record of its switches (perf events):
-//     H  ············hhh------------------HHHHHHhhh······························
-//     M  ·····················_____________________mmmmmmmmmmmmmmmmmmmmmmmm······
-//     L  llllllLLLLLL___LLLLLLLLLLLLLLLLLL_________________________________llllll
-//        ┬──────────────┬─────────────┬──────────────┬──────────────┬────────────
-//        0 ms           5             10             15             20
-//        33.32 ms  main     h: runs, H: with the lock, -: waits for it, _: for the CPU
+//        26.53 ms  main     from the kernel's record of its switches (perf events):
+//     H  ···········hhh-----------------HHHHHHhhh·····························
+//     M  ····················____________________mmmmmmmmmmmmmmmmmmmmmmm······
+//     L  llllllLLLLL___LLLLLLLLLLLLLLLLL________________________________llllll
+//        ┬─────────────┬─────────────┬──────────────┬─────────────┬───────────
+//        0 ms          5             10             15            20
+//        26.58 ms  main     h: runs, H: with the lock, -: waits for it, _: for the CPU
 //                  ✓ they ran in the order L H L H M L
 //
 // It takes the right to real-time priorities: root, CAP_SYS_NICE, or a limit of
@@ -72,9 +72,10 @@
 static const struct scene scenes[] = {
 	{ "inversion",   "the urgent one waits for a stranger",  inversion },
 	{ "inheritance", "the cure: a priority is lent",         inheritance },
-	{ "ceiling",     "the cure beforehand: the lock has it", ceiling },
+	{ "ceiling",     "the cure beforehand: a priority for the lock",
+	  ceiling },
 	{ "refused",     "a ceiling that is too low",            refused },
-	{ "chain",       "a priority is lent on",                chain },
+	{ "chain",       "a lent priority is passed on",         chain },
 	{ "model",       "the same three in the simulator",      model },
 	{ 0 }
 };

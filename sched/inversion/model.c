@@ -209,7 +209,7 @@ void model(void)
 	bool may = may_perform(&three, why);
 
 	if (!may)
-		say("%s; so the model stands alone", why);
+		say("the model alone: %s", why);
 	for (int i = 0; i < PROTOCOLS; i++)
 		results[i] = compare((enum protocol)i, orders[i], may);
 	say("from the moment H comes until it is done:");

@@ -106,9 +106,8 @@ bool may_perform(const struct play *play, char why[WHY_BYTES])
 			 strerror(error));
 	else
 		snprintf(why, WHY_BYTES,
-			 "real-time threads are not for everybody (%s): be "
-			 "root, or get a limit of %d (ulimit -r; rtprio in "
-			 "limits.conf(5))",
+			 "real-time priorities are refused (%s): be root, or "
+			 "have a limit of %d (ulimit -r, limits.conf(5))",
 			 strerror(error), wanted.sched_priority);
 	return false;
 }

@@ -62,12 +62,11 @@ void refused(void)
 	make_lock(&report.mutex, CEILING, LOW);
 	must_zero(pthread_create(&thread, NULL, urgent, &report));
 	must_zero(pthread_join(thread, NULL));
-	say("a thread of priority %d wants a lock whose ceiling is %d: %s",
-	    HIGH, report.before, strerror(report.first));
+	say("priority %d takes a lock with the ceiling %d: %s", HIGH,
+	    report.before, strerror(report.first));
 	claim(report.first == EINVAL && report.before == LOW,
 	      "who is above the ceiling does not get the lock: EINVAL");
-	say("now the ceiling is %d", HIGH);
 	claim(report.second == 0 && report.priority == HIGH,
-	      "at the ceiling, it does");
+	      "with the ceiling raised to %d, it does", HIGH);
 	must_zero(pthread_mutex_destroy(&report.mutex));
 }

@@ -58,8 +58,9 @@ static void say_blocking(const struct performance *p)
 	const struct account *h = &p->accounts[H];
 	int64_t from = h->holds[0].wanted_ns, to = h->holds[0].got_ns;
 
-	say("H took %.2f ms to lock; L ran %.2f of them, M %.2f", ms(to - from),
-	    ms(ran_ns(p, L, from, to)), ms(ran_ns(p, M, from, to)));
+	say("H took %.2f ms to get the lock: L ran %.2f of them, M %.2f",
+	    ms(to - from), ms(ran_ns(p, L, from, to)),
+	    ms(ran_ns(p, M, from, to)));
 	say("H was done %.2f ms after it was woken",
 	    ms(h->ended_ns - h->woken_ns));
 }
@@ -105,7 +106,7 @@ void inversion(void)
 	claim(ended_in_order(&p, M, H, L),
 	      "M overtook H, though H is more urgent and M wants no lock");
 	claim(looks_are(&p, 0, 1, 1) && looks_are(&p, 1, 1, 1),
-	      "H waits, and L keeps its own priority all the time: 1");
+	      "H waits, and L keeps its priority all the time: 1");
 	say_blocking(&p);
 	performance_free(&p);
 }
@@ -135,7 +136,7 @@ void inheritance(void)
 	claim(looks_are(&p, 0, 1, 1),
 	      "L has the lock, nobody wants it: its priority is 1, as given");
 	claim(looks_are(&p, 1, 3, 1),
-	      "H waits for it: the kernel runs L with 3, and still tells it 1");
+	      "H waits: L runs with 3, though sched_getparam still says 1");
 	claim(looks_are(&p, 2, 1, 1), "L gave it back: 1 again");
 	claim(m->woken_ns < h->holds[0].got_ns &&
 		      ran_ns(&p, M, m->woken_ns, h->ended_ns) == 0,

@@ -23,7 +23,9 @@
 //
 // - A slice is CPU time that the job got, by its own CPU clock. What the
 //   dispatcher, strangers and the hypervisor took is not its fault: at the end
-//   of the time a job that has not got all of it has the rest, too.
+//   of the time a job that has not got all of it has the rest, too. (The clock
+//   of a process that runs on another CPU moves with the timer tick, 4 ms at
+//   250 Hz; one that is stopped tells the truth, so it is stopped for a look.)
 // - A slice that is as long as what is left of the burst has no end of its own.
 // - What was lost since the CPU was last idle is known: the time since, less the
 //   work that was done. Who has no more than that left of his burst would be
@@ -123,6 +125,14 @@ static int64_t ran_ns(const struct dispatcher *d, const struct seat *seat)
 static void fail(struct dispatcher *d, int error)
 {
 	d->error = d->error ? d->error : error;
+}
+
+// For sure. On another CPU the job is stopped then, until held_go.
+static int64_t exactly_ran_ns(struct dispatcher *d, const struct seat *seat)
+{
+	if (seat != d->seats)
+		fail(d, held_stop(&d->people[seat->job].held));
+	return ran_ns(d, seat);
 }
 
 // Of its burst, and more than nothing: the end of it is told by the child.
@@ -337,6 +347,7 @@ static bool ask(struct dispatcher *d, struct seat *seat, int64_t ran,
 		return true;
 	}
 	begin_slice(d, seat, slice_ns);
+	fail(d, held_go(&d->people[seat->job].held));
 	return false;
 }
 
@@ -365,7 +376,8 @@ static void displace(struct dispatcher *d)
 {
 	for (int turn = 0; turn < d->live->cpu_count; turn++) {
 		struct seat *seat = d->ready && !d->error ? weakest(d) : NULL;
-		if (!seat || !ask(d, seat, ran_ns(d, seat), SLICE_PREEMPTED))
+		if (!seat ||
+		    !ask(d, seat, exactly_ran_ns(d, seat), SLICE_PREEMPTED))
 			return;
 		fill_seats(d);
 	}
@@ -419,7 +431,7 @@ static int64_t early_ns(const struct dispatcher *d)
 
 static void end_slice(struct dispatcher *d, struct seat *seat)
 {
-	int64_t ran = ran_ns(d, seat);
+	int64_t ran = exactly_ran_ns(d, seat);
 
 	if (about_to_tell(d, seat->job)) {
 		seat->due_ns = d->now_ns + MOMENT_NS;
@@ -429,7 +441,9 @@ static void end_slice(struct dispatcher *d, struct seat *seat)
 		look_at(d, seat, 0);
 		ask(d, seat, ran < seat->slice_ns ? seat->slice_ns : ran,
 		    SLICE_EXPIRED);
+		return;
 	}
+	fail(d, held_go(&d->people[seat->job].held));
 }
 
 // What happens on the CPUs, in their order.
