@@ -116,7 +116,7 @@ int option_policies(const struct argp_state *state, const char *text, bool many,
 	int n = 0;
 
 	if (many && !strcmp(text, "all")) {
-		for (; policies[n] && n < most; n++)
+		for (; n < most && policies[n]; n++)
 			values[n] = policies[n];
 		rest = NULL;
 	}
