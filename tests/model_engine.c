@@ -124,7 +124,8 @@ START_TEST(model_agrees_with_stallings)
 END_TEST
 
 // Silberschatz, Galvin & Gagne, "Operating System Concepts", 10th edition,
-// sections 5.3.1 to 5.3.4: mean waiting times of 17, 3, 7, 6.5, 7.75, 17/3, 8.2.
+// 2018, sections 5.3.1 to 5.3.4: mean waiting times of 17 and 3 (p. 206), 7 (p.
+// 207), 6.5 and 7.75 (p. 209), 17/3 (p. 210) and 8.2 (p. 213).
 START_TEST(model_agrees_with_silberschatz)
 {
 	static const struct {

@@ -28,15 +28,15 @@ static const struct {
 	{ "--ostep=fork", "--ostep=fork: want scheduler, mlfq or lottery" },
 	{ "--ostep=mlfq --ostep=fork", "--ostep=fork: want" },
 
-	{ "--ostep=scheduler -x", "option=-x: want an option of" },
-	{ "--ostep=scheduler -cx", "option=-cx: want an option of" },
-	{ "--ostep=scheduler --cpus=2", "option=--cpus=2: want an option of" },
-	{ "--ostep=scheduler --j 3", "option=--j: want the name of just one" },
-	{ "--ostep=mlfq --m 3", "option=--m: want the name of just one" },
-	{ "--ostep=mlfq --quantumL", "--quantumList=: want a value" },
-	{ "--ostep=scheduler -s", "-s=: want a value" },
-	{ "--ostep=scheduler --seed", "--seed=: want a value" },
-	{ "--ostep=scheduler -l", "-l=: want a value" },
+	{ "--ostep=scheduler -x", "sim: -x: want an option of" },
+	{ "--ostep=scheduler -cx", "sim: -cx: want an option of" },
+	{ "--ostep=scheduler --cpus=2", "sim: --cpus=2: want an option of" },
+	{ "--ostep=scheduler --j 3", "sim: --j: want the name of just one" },
+	{ "--ostep=mlfq --m 3", "sim: --m: want the name of just one" },
+	{ "--ostep=mlfq --quantumL", "--quantumList: want a value" },
+	{ "--ostep=scheduler -s", "-s: want a value" },
+	{ "--ostep=scheduler --seed", "--seed: want a value" },
+	{ "--ostep=scheduler -l", "-l: want a value" },
 	{ "--ostep=mlfq --stay=1", "--stay=1: want no value" },
 	{ "--ostep=mlfq --format=xml", "--format=xml: want text or json" },
 	{ "--ostep=mlfq --quiz --format=json", "want text beside --quiz" },
@@ -138,7 +138,7 @@ START_TEST(ostep_bad_options)
 		const char *exit = strsep(&rest, "\n");
 		ck_assert_msg(line && exit && !strcmp(exit, "exit 2") &&
 				      strstr(line, bad_options[i].says) &&
-				      !strncmp(line, "sched/sim: ", 11),
+				      !strncmp(line, "sim: ", 5),
 			      "%s:\n%s\n%s", bad_options[i].options, line,
 			      exit);
 	}
@@ -361,6 +361,7 @@ START_TEST(ostep_help)
 	struct outcome long_one = ostep("--help --ostep mlfq -j 0");
 
 	assert_has(got.out, "-Q, --quantumList=");
+	assert_has(got.out, ", and:\n  run, io (of a job), ticks (");
 	assert_has(got.out, "--quiz");
 	ck_assert_str_eq(got.out, long_one.out);
 	outcome_free(&got);

@@ -4,9 +4,14 @@
 // (mlfq against the simplest one) and policy_shares.c (what theory promises of
 // the others).
 //
-// OSC: Silberschatz, Galvin & Gagne, "Operating System Concepts", 10th edition.
-// MOS: Tanenbaum & Bos, "Modern Operating Systems", 4th edition.
-// OSTEP: Arpaci-Dusseau, "Operating Systems: Three Easy Pieces", version 1.
+// OSC: Silberschatz, Galvin & Gagne, "Operating System Concepts", 10th edition,
+// 2018; section 5.3 is pp. 205 to 217, 5.6 begins on p. 227.
+// MOS: Tanenbaum & Bos, "Modern Operating Systems", 4th edition, 2015.
+// OSTEP: Arpaci-Dusseau, "Operating Systems: Three Easy Pieces", version 1.10,
+// 2023, whose chapters all begin with page 1.
+//
+// Where there is a section and no page, it is because editions and printings
+// differ and the page could not be looked up in this one.
 
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -180,8 +185,8 @@ END_TEST
 
 // --- first come, shortest, round robin ---------------------------------------
 
-// OSC, section 5.3.1: bursts of 24, 3 and 3 ms; the mean waiting time is 17 ms
-// in this order and 3 ms in the order P2, P3, P1.
+// OSC, section 5.3.1, p. 206: bursts of 24, 3 and 3 ms; the mean waiting time
+// is 17 ms in this order and 3 ms in the order P2, P3, P1.
 START_TEST(fifo_of_silberschatz)
 {
 	static const char long_first[] = "P1 0 24\nP2 0 3\nP3 0 3\n";
@@ -192,8 +197,8 @@ START_TEST(fifo_of_silberschatz)
 }
 END_TEST
 
-// OSC, section 5.3.2: 6, 8, 7 and 3 ms: P4, P1, P3, P2 with a mean waiting time
-// of 7 ms, and 10.25 ms in the order of the list.
+// OSC, section 5.3.2, p. 207: 6, 8, 7 and 3 ms: P4, P1, P3, P2 with a mean
+// waiting time of 7 ms, and 10.25 ms in the order of the list.
 START_TEST(sjf_of_silberschatz)
 {
 	static const char jobs[] = "P1 0 6\nP2 0 8\nP3 0 7\nP4 0 3\n";
@@ -204,8 +209,8 @@ START_TEST(sjf_of_silberschatz)
 }
 END_TEST
 
-// OSC, section 5.3.2: arrivals at 0, 1, 2, 3 ms, 8, 4, 9 and 5 ms long. The
-// mean waiting time is 6.5 ms, and 7.75 ms without preemption.
+// OSC, section 5.3.2, p. 209: arrivals at 0, 1, 2, 3 ms, 8, 4, 9 and 5 ms long.
+// The mean waiting time is 6.5 ms, and 7.75 ms without preemption.
 START_TEST(srtf_of_silberschatz)
 {
 	static const char jobs[] = "P1 0 8\nP2 1 4\nP3 2 9\nP4 3 5\n";
@@ -216,8 +221,8 @@ START_TEST(srtf_of_silberschatz)
 }
 END_TEST
 
-// OSC, section 5.3.3: the jobs of 5.3.1 with a quantum of 4 ms; the mean
-// waiting time is 17/3 = 5.66 ms.
+// OSC, section 5.3.3, p. 210: the jobs of 5.3.1 with a quantum of 4 ms; the
+// mean waiting time is 17/3 = 5.66 ms.
 START_TEST(rr_of_silberschatz)
 {
 	static const char jobs[] = "P1 0 24\nP2 0 3\nP3 0 3\n";
@@ -227,8 +232,8 @@ START_TEST(rr_of_silberschatz)
 }
 END_TEST
 
-// Stallings, tables 9.4 and 9.5: five processes, under each policy the time at
-// which each finishes.
+// Stallings, 7th edition, tables 9.4 and 9.5: five processes, under each policy
+// the time at which each finishes.
 static const char stallings[] = "A 0 3\nB 2 6\nC 4 4\nD 6 5\nE 8 2\n";
 
 static void assert_finishes(const char *policy, int64_t quantum_ns,
@@ -259,7 +264,8 @@ END_TEST
 
 // --- priorities --------------------------------------------------------------
 
-// OSC, section 5.3.4: P2, P5, P1, P3, P4, a mean waiting time of 8.2 ms.
+// OSC, section 5.3.4, pp. 212-213: P2, P5, P1, P3, P4, a mean waiting time of
+// 8.2 ms.
 START_TEST(priority_of_silberschatz)
 {
 	static const char jobs[] = "P1 0 10 prio=3\nP2 0 1 prio=1\n"
@@ -272,7 +278,7 @@ START_TEST(priority_of_silberschatz)
 }
 END_TEST
 
-// OSC, section 5.6.3, rate-monotonic scheduling: P1 every 50 ms for 20, P2
+// OSC, section 5.6.3, p. 231, figures 5.21 and 5.22: P1 every 50 ms for 20, P2
 // every 100 ms for 35. With the shorter period more urgent P2 is displaced at
 // 50, 5 ms before its end, P1 runs to 70, P2 to 75; the CPU is idle to 100. The
 // other way round P1 finishes at 55 and misses its first deadline.
@@ -287,9 +293,9 @@ START_TEST(rate_monotonic_of_silberschatz)
 }
 END_TEST
 
-// Liu & Layland, Journal of the ACM 20 (1973), section 4: periods of 2 and 5.
-// With the shorter one more urgent C1 = 1 leaves room for C2 = 2; the other way
-// round neither can be more than 1.
+// Liu & Layland, Journal of the ACM 20 (1973), pp. 46-61, section 4: periods of
+// 2 and 5. With the shorter one more urgent C1 = 1 leaves room for C2 = 2; the
+// other way round neither can be more than 1.
 START_TEST(rate_monotonic_of_liu_and_layland)
 {
 	assert_chart("priority-preemptive", MS,
@@ -303,9 +309,11 @@ START_TEST(rate_monotonic_of_liu_and_layland)
 }
 END_TEST
 
-// OSC, section 5.3.4: priorities from 127 (low) to 0 and a step for each second
-// of waiting: "a little over 2 minutes" until the least urgent one is the most
-// urgent. Here a job of 1 s and priority 0 arrives every second, for ever as it
+// OSC, section 5.3.4, p. 213: priorities from 127 (low) to 0 and a step for
+// each second of waiting: "a little over 2 minutes" until the least urgent one
+// is the most urgent. The books give this rule and this number and draw no
+// chart of ageing; so the jobs here are ours, and only the two minutes are
+// theirs. A job of 1 s and priority 0 arrives every second, for ever as it
 // were, and one more was there at the beginning.
 START_TEST(ageing_of_silberschatz)
 {
@@ -340,10 +348,10 @@ END_TEST
 
 // --- feedback ----------------------------------------------------------------
 
-// OSTEP, chapter 8, figure "Long-running job over time" and "Along came an
-// interactive job": three queues, slices of 10 ms; the long job is at the
-// bottom when at 100 ms a job of 20 ms arrives, which is done before it gets
-// there.
+// OSTEP, chapter 8, figures 8.2 and 8.3 (p. 74 of version 0.80, 2014, the
+// fourth of the chapter), the long-running job and the interactive one that
+// comes along: three queues, slices of 10 ms; the long job is at the bottom
+// when at 100 ms a job of 20 ms arrives, which is done before it gets there.
 START_TEST(mlfq_of_ostep)
 {
 	struct game game;
@@ -430,9 +438,9 @@ static void assert_winners(const char *jobs, const int *draws, size_t n,
 	jobs_free(&game.jobs);
 }
 
-// Waldspurger & Weihl, OSDI 1994, figure 1: five clients with 10, 2, 5, 1 and 2
-// tickets, ticket 15 is drawn of 20, the third client wins. OSTEP, chapter 9: A
-// has 75 tickets, B 25; twenty draws, of which B wins 4.
+// Waldspurger & Weihl, OSDI 1994, pp. 1-11, figure 1: five clients with 10, 2,
+// 5, 1 and 2 tickets, ticket 15 is drawn of 20, the third client wins. OSTEP,
+// chapter 9, p. 2: A has 75 tickets, B 25; twenty draws, of which B wins 4.
 START_TEST(lotteries_as_published)
 {
 	assert_winners("1 0 1s tickets=10\n2 0 1s tickets=2\n"
@@ -448,10 +456,10 @@ START_TEST(lotteries_as_published)
 }
 END_TEST
 
-// OSTEP, chapter 9: tickets of 100, 50 and 250, the strides are 100, 200 and
-// 40. There all passes begin with 0 and each job runs once, A, B, C; the paper
-// begins with pass = stride, which is where they are after that. Then C C A C
-// C, and all passes are 200.
+// OSTEP, chapter 9, p. 6 and figure 9.3 on p. 7: tickets of 100, 50 and 250,
+// the strides are 100, 200 and 40. There all passes begin with 0 and each job
+// runs once, A, B, C; the paper begins with pass = stride, which is where they
+// are after that. Then C C A C C, and all passes are 200.
 START_TEST(stride_of_ostep)
 {
 	static const char jobs[] = "A 0 1s tickets=100\nB 0 1s tickets=50\n"
@@ -522,10 +530,10 @@ END_TEST
 
 // --- deadlines ---------------------------------------------------------------
 
-// OSC, sections 5.6.3 and 5.6.4: P1 every 50 ms for 25, P2 every 80 ms for 35.
-// By rate P2 is done at 85 and too late. By deadline P2 goes on at 50, P1 runs
-// 60 to 85, P2 is displaced at 100 and ends at 145, all in time; then the CPU
-// is idle to 150.
+// OSC, sections 5.6.3 and 5.6.4, pp. 231-233, figures 5.23 and 5.24: P1 every
+// 50 ms for 25, P2 every 80 ms for 35. By rate P2 is done at 85 and too late.
+// By deadline P2 goes on at 50, P1 runs 60 to 85, P2 is displaced at 100 and
+// ends at 145, all in time; then the CPU is idle to 150.
 START_TEST(edf_of_silberschatz)
 {
 	assert_chart("priority-preemptive", MS,

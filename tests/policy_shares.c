@@ -181,7 +181,7 @@ static double weight_by_rule(int nice)
 	return 1024 / pow(1.25, nice);
 }
 
-// OSTEP, chapter 9 (CFS, weighting): A with nice -5 and B with nice 0 have
+// OSTEP, chapter 9, pp. 9-10 (version 1.10): A with nice -5 and B with nice 0 have
 // weights of 3121 and 1024, so A gets about 3/4. After 4145 quanta each has its
 // weight, give or take a quantum.
 START_TEST(eevdf_weights)

@@ -194,7 +194,7 @@ START_TEST(explanations)
 	assert_why("srtf", "shortest of 3: needs 1.25 ms, the next one 2.5 ms");
 	assert_why("priority", "most urgent of 3: priority 0, the next one 2");
 	assert_why("ageing", "most urgent of 3: priority 0, by waiting 0; the "
-			     "next one 2");
+			     "next one is 200 ms of waiting behind");
 	assert_why("rr", "its turn for 10 ms; 2 behind it");
 	assert_why("mlfq", "first at level 0, the highest with anybody ready; "
 			   "10 ms of its quantum left; 2 wait");
@@ -204,6 +204,73 @@ START_TEST(explanations)
 	assert_why("eevdf",
 		   "eligible (behind by 0 ns) with the earliest virtual "
 		   "deadline (in 6.456494 ms); weight 1586");
+}
+END_TEST
+
+// Who wins a tie, and why: what is told at each decision.
+static void assert_whys(const char *policy, const char *jobs,
+			const char *const expected[], size_t n)
+{
+	struct game game;
+
+	game_make(&game, policy, jobs);
+	game.simulation.keep_decisions = true;
+	game_play(&game);
+	ck_assert_uint_eq(game.history.decision_count, n);
+	for (size_t i = 0; i < n; i++)
+		ck_assert_str_eq(game.history.decisions[i].why, expected[i]);
+	game_free(&game);
+}
+
+#define ASSERT_WHYS(policy, jobs, ...)                               \
+	assert_whys(policy, jobs, (const char *const[]){ __VA_ARGS__ }, \
+		    COUNT(((const char *const[]){ __VA_ARGS__ })))
+
+#define LATER "like the next one, which queued up after it"
+#define FIRST "like the next one, but had to give way and goes first"
+
+START_TEST(ties_are_explained)
+{
+	static const char three[] = "A 0 3\nB 0 3\nC 0 3\n";
+
+	ASSERT_WHYS("sjf", three, "shortest of 3: needs 3 ms " LATER,
+		    "shortest of 2: needs 3 ms " LATER, "alone, needs 3 ms");
+	ASSERT_WHYS("priority", three, "most urgent of 3: priority 0 " LATER,
+		    "most urgent of 2: priority 0 " LATER, "alone, priority 0");
+	ASSERT_WHYS("ageing", three,
+		    "most urgent of 3: priority 0, by waiting 0 " LATER,
+		    "most urgent of 2: priority 0, by waiting -0.03 " LATER,
+		    "alone, priority 0");
+	ASSERT_WHYS("stride", three,
+		    "smallest pass of 3, " LATER "; 100 of 300 tickets",
+		    "smallest pass of 2, " LATER "; 100 of 200 tickets",
+		    "alone, with 100 tickets");
+	ASSERT_WHYS("edf", three, "no deadline among 3, " LATER,
+		    "no deadline among 2, " LATER, "alone, no deadline");
+	ASSERT_WHYS(
+		"eevdf", three,
+		"eligible (behind by 0 ns), virtual deadline (in 10 ms) " LATER,
+		"eligible (behind by 0 ns), virtual deadline (in 10 ms) " LATER,
+		"alone, weight 1024");
+}
+END_TEST
+
+// A is displaced by B, and has then as much to do as C or is as urgent.
+START_TEST(who_gave_way_goes_first)
+{
+	ASSERT_WHYS("srtf", "A 0 6\nB 1 4\nC 2 5\n", "alone, needs 6 ms",
+		    "shortest of 2: needs 4 ms, the next one 5 ms",
+		    "shortest of 2: needs 5 ms " FIRST, "alone, needs 5 ms");
+	ASSERT_WHYS("priority-preemptive",
+		    "A 0 5 prio=2\nC 1 2 prio=2\nB 2 1 prio=1\n",
+		    "alone, priority 2",
+		    "most urgent of 3: priority 1, the next one 2",
+		    "most urgent of 2: priority 2 " FIRST, "alone, priority 2");
+	ASSERT_WHYS("edf",
+		    "A 0 5 deadline=20\nC 1 2 deadline=19\nB 2 1 deadline=9\n",
+		    "alone, deadline in 20 ms",
+		    "deadline in 9 ms, the next one is later by 9 ms",
+		    "deadline in 17 ms " FIRST, "alone, deadline in 14 ms");
 }
 END_TEST
 
@@ -502,6 +569,8 @@ void add_policy_storms(Suite *suite)
 				settings_are_checked,
 				defaults,
 				explanations,
+				ties_are_explained,
+				who_gave_way_goes_first,
 				spans,
 				bytes_a_job,
 				extremes,

@@ -1,7 +1,7 @@
 // # Tests of sched/sim: the simulator as its users run it
 //
 // Known answers come from Silberschatz, Galvin & Gagne, "Operating System
-// Concepts", 10th ed., section 5.3, whose examples give the Gantt chart and the
+// Concepts", 10th ed., 2018, section 5.3, whose examples give the Gantt chart and the
 // average waiting time of each policy, and are named at each.
 
 #define _GNU_SOURCE
@@ -91,24 +91,24 @@ static const struct example {
 	const char *source, *jobs, *arguments, *slices;
 	double waiting, turnaround; // 0: the book does not say
 } examples[] = {
-	{ "OSC 5.3.1, P1 first", "P1 0 24\\nP2 0 3\\nP3 0 3\\n",
+	{ "OSC 5.3.1, p. 206, P1 first", "P1 0 24\\nP2 0 3\\nP3 0 3\\n",
 	  "--policy=fifo", "P1 24 P2 27 P3 30", 17, 0 },
-	{ "OSC 5.3.1, P1 last", "P2 0 3\\nP3 0 3\\nP1 0 24\\n", "--policy=fcfs",
+	{ "OSC 5.3.1, p. 206, P1 last", "P2 0 3\\nP3 0 3\\nP1 0 24\\n", "--policy=fcfs",
 	  "P2 3 P3 6 P1 30", 3, 0 },
-	{ "OSC 5.3.2, SJF", "P1 0 6\\nP2 0 8\\nP3 0 7\\nP4 0 3\\n",
+	{ "OSC 5.3.2, p. 207, SJF", "P1 0 6\\nP2 0 8\\nP3 0 7\\nP4 0 3\\n",
 	  "--policy=sjf", "P4 3 P1 9 P3 16 P2 24", 7, 0 },
-	{ "OSC 5.3.2, preemptive", "P1 0 8\\nP2 1 4\\nP3 2 9\\nP4 3 5\\n",
+	{ "OSC 5.3.2, p. 209, preemptive", "P1 0 8\\nP2 1 4\\nP3 2 9\\nP4 3 5\\n",
 	  "--policy=srtf", "P1 1 P2 5 P4 10 P1 17 P3 26", 6.5, 0 },
-	{ "OSC 5.3.2, the same, non-preemptive",
+	{ "OSC 5.3.2, p. 209, the same, non-preemptive",
 	  "P1 0 8\\nP2 1 4\\nP3 2 9\\nP4 3 5\\n", "--policy=sjf",
 	  "P1 8 P2 12 P4 17 P3 26", 7.75, 0 },
-	{ "OSC 5.3.3, round robin", "P1 0 24\\nP2 0 3\\nP3 0 3\\n",
+	{ "OSC 5.3.3, p. 210, round robin", "P1 0 24\\nP2 0 3\\nP3 0 3\\n",
 	  "--policy=rr --quantum=4",
 	  "P1 4 P2 7 P3 10 P1 14 P1 18 P1 22 P1 26 P1 30", 17 / 3.0, 0 },
-	{ "OSC 5.3.3, turnaround over the quantum",
+	{ "OSC 5.3.3, p. 212, figure 5.6, turnaround over the quantum",
 	  "P1 0 6\\nP2 0 3\\nP3 0 1\\nP4 0 7\\n", "--policy=rr --quantum=6",
 	  "P1 6 P2 9 P3 10 P4 16 P4 17", 0, 10.5 },
-	{ "OSC 5.3.4, priorities",
+	{ "OSC 5.3.4, pp. 212-213, priorities",
 	  "P1 0 10 prio=3\\nP2 0 1 prio=1\\nP3 0 2 prio=4\\nP4 0 1 prio=5\\n"
 	  "P5 0 5 prio=2\\n",
 	  "--policy=priority", "P2 1 P5 6 P1 16 P3 18 P4 19", 8.2, 0 },
@@ -161,7 +161,7 @@ START_TEST(sim_published_examples)
 }
 END_TEST
 
-// Times count from the arrival. Silberschatz, 5.3.2: P1's 9 ms of waiting, P2's
+// Times count from the arrival. Silberschatz, 5.3.2, p. 209: P1's 9 ms of waiting, P2's
 // 0, P3's 15, P4's 2.
 START_TEST(sim_json_has_just_its_keys)
 {
@@ -363,7 +363,9 @@ START_TEST(sim_explains_each_decision)
 
 	snprintf(arguments, sizeof arguments, "--policy=%s --explain",
 		 policies[_i]->name);
+	ck_assert_int_eq(setenv("COLUMNS", "300", true), 0); // no reason wraps
 	struct outcome got = sim_run(sim_mixed, arguments);
+	unsetenv("COLUMNS");
 	json_t *array = sim_json(sim_mixed, arguments);
 	const json_t *played = json_array_get(array, 0);
 	const json_t *decisions = json_object_get(played, "decisions");
@@ -383,6 +385,86 @@ START_TEST(sim_explains_each_decision)
 		assert_has(got.out, chosen);
 		assert_has(got.out, why);
 	}
+	json_decref(array);
+	outcome_free(&got);
+}
+END_TEST
+
+// Ends of waits of one moment: who began first; those who began together, by the
+// number of the CPU that they left. The policy is told in that order, so who
+// comes back first runs first.
+START_TEST(sim_steps_tell_waits_as_they_began)
+{
+	struct outcome got = sim_run("X 1 1,3,1\\nY 0 1,4,1\\n",
+				     "--policy=fifo --steps --rows=0");
+
+	assert_has(got.out, "         5 ms  Y is ready again\n"
+			    "         5 ms  X is ready again\n"
+			    "         5 ms  Y runs\n");
+	outcome_free(&got);
+	// P is more urgent, so it is on CPU 0, and X on CPU 1
+	got = sim_run("X 0 2,3,1 prio=2\\nP 0 2,3,1 prio=1\\n",
+		      "--policy=priority --cpus=2 --steps --rows=0");
+	assert_has(got.out, "         0 ms  P runs on CPU 0\n"
+			    "         0 ms  X runs on CPU 1\n"
+			    "         2 ms  P waits, 3ms\n"
+			    "         2 ms  X waits, 3ms\n"
+			    "         5 ms  P is ready again\n"
+			    "         5 ms  X is ready again\n");
+	outcome_free(&got);
+}
+END_TEST
+
+// Reasons are longer than that, and go on below, indented.
+START_TEST(sim_wraps_reasons)
+{
+	char *line, *rest;
+	int further = 0;
+	struct outcome got = run_shell(
+		"export COLUMNS=40; " SIM
+		"--generate=9 --io=0.5 --load=2 --policy=ageing-preemptive "
+		"--cpus=2 --explain --steps --rows=0");
+
+	ck_assert_int_eq(got.exit, 0);
+	rest = strstr(got.out, "ms  J0 arrives\n");
+	ck_assert_msg(rest != NULL, "%s", got.out);
+	while ((line = strsep(&rest, "\n"))) {
+		ck_assert_msg(text_columns(line) <= 40, "'%s'", line);
+		if (!strncmp(line, "                 ", 17)) {
+			ck_assert_msg(line[17] > ' ', "'%s'", line);
+			further++;
+		}
+	}
+	ck_assert_int_gt(further, 9);
+	outcome_free(&got);
+}
+END_TEST
+
+// A line a policy, on standard error; each turn of rr is a decision and a slice.
+START_TEST(sim_times_the_model)
+{
+	static const char begin[] = "rr: ";
+	const char *arguments = "--policy=rr --quantum=3";
+	json_t *array = sim_json(sim_mixed, arguments);
+	size_t slices = json_array_size(
+		json_object_get(json_array_get(array, 0), "slices"));
+	struct outcome got =
+		sim_run(sim_mixed, "--policy=rr,fifo,sjf --quantum=3 --timing");
+	size_t decisions;
+	char end[16] = "";
+
+	ck_assert_int_eq(got.exit, 0);
+	ck_assert_int_eq(occurrences(got.err, "\n"), 3);
+	ck_assert_int_eq(occurrences(got.err, " decisions in "), 3);
+	assert_has(got.err, "\nfifo: ");
+	assert_has(got.err, "\nsjf: ");
+	assert_lacks(got.out, "decisions");
+	ck_assert_msg(!strncmp(got.err, begin, strlen(begin)) &&
+			      sscanf(got.err + strlen(begin), "%zu %15s",
+				     &decisions, end) == 2 &&
+			      !strcmp(end, "decisions"),
+		      "%s", got.err);
+	ck_assert_uint_eq(decisions, slices);
 	json_decref(array);
 	outcome_free(&got);
 }
@@ -576,6 +658,9 @@ Suite *sim_suite(void)
 			    policy_count());
 	tcase_add_test(tests, sim_explains_in_the_books_words);
 	tcase_add_test(tests, sim_steps_are_in_order);
+	tcase_add_test(tests, sim_steps_tell_waits_as_they_began);
+	tcase_add_test(tests, sim_wraps_reasons);
+	tcase_add_test(tests, sim_times_the_model);
 	tcase_add_test(tests, sim_draws_a_chart_a_policy);
 	tcase_add_test(tests, sim_fits_a_narrow_terminal);
 	tcase_add_test(tests, sim_sums_up_many_jobs);

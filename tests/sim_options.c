@@ -163,6 +163,8 @@ static const struct {
 	{ "--svg=", "--svg=: want a file" },
 	{ "--svg=- --format=json", "standard output is for the JSON" },
 	{ "--svg=x --generate=1001", "--svg: want at most 1000 jobs" },
+	{ "--quiz --format=json --generate=3", "want text beside --quiz" },
+	{ "--steps --format=json --generate=3", "want text beside --steps" },
 	{ "--quiz", "standard input is for the answers" },
 	{ "--quiz -", "standard input is for the answers" },
 	{ "one two", "two: want one file of jobs" },
@@ -215,8 +217,80 @@ START_TEST(sim_refuses_bad_jobs)
 }
 END_TEST
 
+// ## What would take for ever, or all memory, is refused, too
+
+static const struct {
+	const char *jobs, *arguments, *says;
+} endless[] = {
+	{ "A 0 1h\\nB 0 1h\\n", "--policy=rr --quantum=1ns --rows=0",
+	  "--quantum=1ns: want a longer one: with rr" },
+	{ "A 0 1h\\nB 0 1h\\n", "--policy=all --quantum=1ns --rows=0", "--quantum" },
+	{ "A 0 1h\\n", "--policy=fifo,lottery --quantum=1ns", "with lottery" },
+	{ "A 0 1h\\n", "--policy=stride --quantum=1ns", "with stride" },
+	{ "A 0 1h\\n", "--policy=eevdf --quantum=1ns", "with eevdf" },
+	{ "A 0 1h\\nB 0 1h\\n",
+	  "--policy=ageing-preemptive --ageing=1ns --rows=0",
+	  "--ageing=1ns: want a longer one" },
+	{ "A 0 1000h\\n", "--policy=mlfq --boost=1ns --rows=0",
+	  "--boost=1ns: want a longer one" },
+	{ "A 0 1000h\\n", "--policy=mlfq --quanta=9,1ns,9 --rows=0",
+	  "--quanta=1ns: want a longer one" },
+	{ "A 0 1000h\\n", "--policy=mlfq --quantum=1ns --rows=0",
+	  "--quantum=1ns: want a longer one" },
+	// a burst that is not the first
+	{ "A 0 1,5,1000h\\n", "--policy=rr --quantum=1us --rows=0",
+	  "more than 10000000000 turns, too many\n" },
+	// just too many to keep, of one policy or of several
+	{ "A 0 1000h\\n", "--policy=rr", "too many for charts (--rows=0" },
+	{ "A 0 21s\\n", "--policy=rr --quantum=1us --rows=0 --steps",
+	  "more than 20000000 turns, too many for --steps" },
+	{ "A 0 21s\\n", "--policy=rr --quantum=1us --rows=0 --explain",
+	  "for --explain" },
+	{ "A 0 21s\\n", "--policy=rr --quantum=1us --rows=0 --svg=-",
+	  "for --svg" },
+	{ "A 0 21s\\n", "--policy=rr --quantum=1us --rows=0 --format=json",
+	  "for --format=json" },
+	{ "A 0 11s\\n", "--policy=rr,stride --quantum=1us", "with stride" },
+};
+
+enum { ENDLESS = sizeof endless / sizeof *endless };
+
+START_TEST(sim_refuses_endless_work)
+{
+	struct outcome got = sim_run(endless[_i].jobs, endless[_i].arguments);
+
+	sim_check_refusal(&got, endless[_i].arguments, endless[_i].says);
+	outcome_free(&got);
+}
+END_TEST
+
+// What looks as long is played: these policies do not look at that time.
+START_TEST(sim_plays_long_jobs)
+{
+	static const char *const arguments[] = {
+		"--policy=fifo,sjf,srtf --quantum=1ns --ageing=1ns",
+		"--policy=batch,edf,ageing --quantum=1ns --boost=1ns",
+		"--policy=ageing-preemptive --quantum=1ns --boost=1ns --rows=0",
+		"--policy=mlfq --boost=0 --quantum=1h --ageing=1ns",
+		"--policy=rr --quantum=1h --boost=1ns --ageing=1ns",
+	};
+
+	for (size_t i = 0; i < sizeof arguments / sizeof *arguments; i++) {
+		struct outcome got = sim_run("A 0 1000h\\n", arguments[i]);
+		ck_assert_msg(got.exit == 0, "%s: %s", arguments[i], got.err);
+		outcome_free(&got);
+	}
+	struct outcome got = sim_run("A 0 2s\\n",
+				     "--policy=rr --quantum=1us --rows=0");
+	ck_assert_msg(got.exit == 0, "%s", got.err);
+	outcome_free(&got);
+}
+END_TEST
+
 void add_sim_options(TCase *tests)
 {
+	tcase_add_loop_test(tests, sim_refuses_endless_work, 0, ENDLESS);
+	tcase_add_test(tests, sim_plays_long_jobs);
 	tcase_add_loop_test(tests, sim_options_matter, 0, DIFFERENCES);
 	tcase_add_test(tests, sim_defaults_are_as_documented);
 	tcase_add_loop_test(tests, sim_refuses_bad_options, 0, REFUSED);

@@ -78,6 +78,38 @@ START_TEST(sim_full_disk)
 }
 END_TEST
 
+// However little memory there is: played, or a line in words. A loader that has
+// too little, too, says so itself (127).
+#ifndef OSLAB_SANITIZED
+START_TEST(sim_too_little_memory)
+{
+	int failed = 0;
+
+	for (int mib = 20; mib <= 200; mib += 20) {
+		char command[256];
+		snprintf(command, sizeof command,
+			 "ulimit -v %d; echo A 0 10 | " SIM
+			 "--policy=rr --quantum=10ns",
+			 mib << 10);
+		struct outcome got = run_shell(command);
+		ck_assert_msg(got.exit == 0 || got.exit == 1 || got.exit == 127,
+			      "%d MiB: exit %d, signal %d\n%s", mib, got.exit,
+			      got.signal, got.err);
+		if (got.exit == 1) {
+			ck_assert_msg(occurrences(got.err, "\n") == 1 &&
+					      !strncmp(got.err, "sim: ", 5) &&
+					      strstr(got.err, "memory"),
+				      "%d MiB: %s", mib, got.err);
+			assert_lacks(got.err, ".c:");
+			failed++;
+		}
+		outcome_free(&got);
+	}
+	ck_assert_int_gt(failed, 0);
+}
+END_TEST
+#endif
+
 START_TEST(sim_closed_pipe)
 {
 	static const char *const commands[] = {
@@ -239,6 +271,9 @@ void add_sim_trouble(TCase *tests)
 	tcase_add_test(tests, sim_hands_over_to_ostep);
 	tcase_add_test(tests, sim_quiz_asks_about_these_jobs);
 	tcase_add_test(tests, sim_full_disk);
+#ifndef OSLAB_SANITIZED
+	tcase_add_test(tests, sim_too_little_memory);
+#endif
 	tcase_add_test(tests, sim_closed_pipe);
 	tcase_add_test(tests, sim_interrupted);
 	tcase_add_test(tests, sim_many_jobs);

@@ -133,6 +133,14 @@ int option_policies(const struct argp_state *state, const char *text, bool many,
 
 // ## Complaints
 
+const struct argp_state *outside_argp(void)
+{
+	static struct argp_state state;
+
+	state.name = program_invocation_short_name;
+	return &state;
+}
+
 // A name in a sentence may hold anything, and must not move a terminal's cursor.
 int complain(int status, const char *fmt, ...)
 {

@@ -194,19 +194,28 @@ static void changed(void *state, int job, int64_t now)
 static void explain(void *state, int job, int64_t now, char *text, size_t bytes)
 {
 	const struct ageing *a = state;
-	double step = (double)a->step_ns;
 	int32_t own = a->tasks[job].priority;
-	double level = (double)a->jobs[job].picked_at / step;
+	int64_t picked_at = a->jobs[job].picked_at;
+	double level = (double)picked_at / (double)a->step_ns;
+	char behind[SPAN_BYTES];
 
-	if (!a->ready.count)
+	if (!a->ready.count) {
 		snprintf(text, bytes, "alone, priority %d", own);
+		return;
+	}
+	int64_t next = sum_within(heap_key(&a->ready), -now);
+	if (next == picked_at)
+		snprintf(text, bytes,
+			 "most urgent of %zu: priority %d, by waiting %.6g "
+			 "like the next one, %s",
+			 a->ready.count + 1, own, level,
+			 policy_tie(heap_took_first(&a->ready)));
 	else
-		snprintf(
-			text, bytes,
-			"most urgent of %zu: priority %d, by waiting %.6g; the "
-			"next one %.6g",
-			a->ready.count + 1, own, level,
-			(double)(heap_key(&a->ready) - now) / step);
+		snprintf(text, bytes,
+			 "most urgent of %zu: priority %d, by waiting %.6g; "
+			 "the next one is %s of waiting behind",
+			 a->ready.count + 1, own, level,
+			 span(behind, sum_within(next, -picked_at)));
 }
 
 const struct policy policy_ageing = {
@@ -215,7 +224,7 @@ const struct policy policy_ageing = {
 	.summary = "picks the most urgent, and waiting makes urgent; takes the "
 		   "CPU from nobody",
 	.source = "Silberschatz, Galvin & Gagne, Operating System Concepts, "
-		  "10th ed., section 5.3.4",
+		  "10th ed., section 5.3.4, p. 213",
 	.create = create,
 	.destroy = destroy,
 	.arrive = add,
@@ -234,7 +243,7 @@ const struct policy policy_ageing_preemptive = {
 	.summary = "picks the most urgent, and waiting makes urgent; takes the "
 		   "CPU for somebody more urgent by a step",
 	.source = "Silberschatz, Galvin & Gagne, Operating System Concepts, "
-		  "10th ed., section 5.3.4",
+		  "10th ed., section 5.3.4, p. 213",
 	.preemptive = true,
 	.create = create,
 	.destroy = destroy,

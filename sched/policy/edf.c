@@ -101,25 +101,30 @@ static void explain(void *state, int job, int64_t now, char *text, size_t bytes)
 {
 	const struct edf *e = state;
 	int64_t own = e->tasks[job].deadline_ns;
-	char left[SPAN_BYTES], next[SPAN_BYTES];
+	size_t others = e->ready.count;
+	int64_t next = others ? heap_key(&e->ready) : NEVER;
+	const char *tie = policy_tie(heap_took_first(&e->ready));
+	char deadline[SPAN_BYTES + 16], span_text[SPAN_BYTES];
 
-	if (own == NEVER)
-		snprintf(text, bytes, "of %zu nobody has a deadline",
-			 e->ready.count + 1);
-	else if (!e->ready.count)
-		snprintf(text, bytes, "alone, deadline %s %s",
-			 own < now ? "missed by" : "in",
-			 span(left, own < now ? now - own : own - now));
+	snprintf(deadline, sizeof deadline, "deadline %s %s",
+		 own < now ? "missed by" : "in",
+		 span(span_text, own < now ? now - own : own - now));
+	if (own == NEVER && others)
+		snprintf(text, bytes,
+			 "no deadline among %zu, like the next one, %s",
+			 others + 1, tie);
+	else if (own == NEVER)
+		snprintf(text, bytes, "alone, no deadline");
+	else if (!others)
+		snprintf(text, bytes, "alone, %s", deadline);
+	else if (next == NEVER)
+		snprintf(text, bytes, "%s, the others have none", deadline);
+	else if (next == own)
+		snprintf(text, bytes, "%s like the next one, %s", deadline,
+			 tie);
 	else
-		snprintf(text, bytes, "deadline %s %s%s%s",
-			 own < now ? "missed by" : "in",
-			 span(left, own < now ? now - own : own - now),
-			 heap_key(&e->ready) == NEVER
-				 ? ", the others have none"
-				 : ", the next one is later by ",
-			 heap_key(&e->ready) == NEVER
-				 ? ""
-				 : span(next, heap_key(&e->ready) - own));
+		snprintf(text, bytes, "%s, the next one is later by %s",
+			 deadline, span(span_text, next - own));
 }
 
 const struct policy policy_edf = {
@@ -127,7 +132,8 @@ const struct policy policy_edf = {
 	.title = "earliest deadline first",
 	.summary = "picks the earliest deadline; takes the CPU for an earlier "
 		   "one at once; no deadline is the latest",
-	.source = "Liu & Layland, Journal of the ACM 20 (1973), section 7",
+	.source = "Liu & Layland, Journal of the ACM 20 (1973), pp. 46-61, "
+		  "section 7",
 	.preemptive = true,
 	.create = create,
 	.destroy = destroy,

@@ -284,21 +284,41 @@ static void explain(void *state, int job, int64_t now, char *text, size_t bytes)
 {
 	const struct eevdf *e = state;
 	const struct tree_node *node = &e->nodes[job];
+	int rival = tree_find(&e->ready, e->limit);
+	bool tie = rival != -1 && e->nodes[rival].key == node->key;
 	char deadline[SPAN_BYTES], lag[SPAN_BYTES];
 
 	(void)now;
-	if (e->nobody_eligible)
+	span(lag, sum_within(e->limit, -node->value));
+	span(deadline, sum_within(node->key, -e->limit));
+	if (!e->ready.root)
+		snprintf(text, bytes, "alone, weight %" PRIu32,
+			 weight_of(e, job));
+	else if (e->nobody_eligible && tie)
+		snprintf(text, bytes,
+			 "nobody is eligible, this one is least ahead like the "
+			 "next one, %s",
+			 policy_tie(false));
+	else if (e->nobody_eligible)
 		snprintf(text, bytes,
 			 "nobody is eligible, this one is least ahead; weight "
 			 "%" PRIu32,
 			 weight_of(e, job));
+	else if (rival == -1)
+		snprintf(text, bytes,
+			 "only this one is eligible (behind by %s); weight "
+			 "%" PRIu32,
+			 lag, weight_of(e, job));
+	else if (tie)
+		snprintf(text, bytes,
+			 "eligible (behind by %s), virtual deadline (in %s) "
+			 "like the next one, %s",
+			 lag, deadline, policy_tie(false));
 	else
 		snprintf(text, bytes,
 			 "eligible (behind by %s) with the earliest virtual "
 			 "deadline (in %s); weight %" PRIu32,
-			 span(lag, sum_within(e->limit, -node->value)),
-			 span(deadline, sum_within(node->key, -e->limit)),
-			 weight_of(e, job));
+			 lag, deadline, weight_of(e, job));
 }
 
 const struct policy policy_eevdf = {

@@ -69,7 +69,7 @@ const struct policy policy_fifo = {
 	.summary = "picks who has been ready for longest; takes the CPU from "
 		   "nobody",
 	.source = "Silberschatz, Galvin & Gagne, Operating System Concepts, "
-		  "10th ed., section 5.3.1",
+		  "10th ed., section 5.3.1, p. 206",
 	.create = create,
 	.destroy = policy_free,
 	.arrive = add,

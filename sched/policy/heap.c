@@ -44,12 +44,15 @@ void heap_free(struct heap *heap)
 	free(heap->where);
 }
 
+// By key and, where it is equal, by sequence number: then the difference of 0
+// becomes -1. Nobody can predict which of four siblings is the smallest, so
+// there is no branch to predict.
 static inline bool before(const struct heap_entry *a,
 			  const struct heap_entry *b)
 {
-	if (a->key != b->key)
-		return (int64_t)((uint64_t)a->key - (uint64_t)b->key) < 0;
-	return a->order < b->order;
+	uint64_t older = a->order < b->order;
+
+	return (int64_t)((uint64_t)a->key - (uint64_t)b->key - older) < 0;
 }
 
 static inline void put(struct heap *heap, size_t place, struct heap_entry entry)
@@ -72,20 +75,40 @@ static void rise(struct heap *heap, size_t place, struct heap_entry entry)
 	put(heap, place, entry);
 }
 
+// The smallest of the children, `child` being the first of them.
+static inline size_t least_child(const struct heap *heap, size_t child)
+{
+	const struct heap_entry *e = heap->entries;
+
+	if (child + WAYS <= heap->count) {
+		size_t a = child + before(&e[child + 1], &e[child]);
+		size_t b = child + 2 + before(&e[child + 3], &e[child + 2]);
+		return a + (b - a) * before(&e[b], &e[a]);
+	}
+	size_t least = child;
+	while (++child < heap->count)
+		if (before(&e[child], &e[least]))
+			least = child;
+	return least;
+}
+
+// All grandchildren, one cache line for each child: a large heap is not in the
+// cache, and so one of them is on its way while the children are compared.
+static inline void fetch_grandchildren(const struct heap *heap, size_t child)
+{
+	size_t first = child * WAYS + 1;
+
+	if (first + WAYS * WAYS <= heap->count)
+		for (size_t i = 0; i < WAYS; i++)
+			__builtin_prefetch(&heap->entries[first + i * WAYS]);
+}
+
 // ... or below: the smallest child steps up.
 static void sink(struct heap *heap, size_t place, struct heap_entry entry)
 {
-	for (;;) {
-		size_t child = place * WAYS + 1, end = child + WAYS;
-		if (child >= heap->count)
-			break;
-		if (end > heap->count)
-			end = heap->count;
-		size_t least = child;
-		while (++child < end)
-			if (before(&heap->entries[child],
-				   &heap->entries[least]))
-				least = child;
+	for (size_t child; (child = place * WAYS + 1) < heap->count;) {
+		fetch_grandchildren(heap, child);
+		size_t least = least_child(heap, child);
 		if (!before(&heap->entries[least], &entry))
 			break;
 		put(heap, place, heap->entries[least]);
@@ -109,11 +132,17 @@ int heap_take(struct heap *heap)
 {
 	int job = heap_job(&heap->entries[0], heap);
 
+	heap->taken = heap->entries[0].order;
 	if (heap->where)
 		heap->where[job] = 0;
 	if (--heap->count)
 		sink(heap, 0, heap->entries[heap->count]);
 	return job;
+}
+
+bool heap_took_first(const struct heap *heap)
+{
+	return heap->taken >> 63 == 0;
 }
 
 bool heap_has(const struct heap *heap, int job)

@@ -37,6 +37,7 @@ struct heap {
 	struct heap_entry *entries; // [0] is the smallest
 	int32_t *where;      // of each job: its entry + 1, or 0; NULL: no index
 	uint64_t head, tail; // the next sequence numbers
+	uint64_t taken;      // order of the entry taken last
 	unsigned job_bits;
 };
 
@@ -52,6 +53,9 @@ void heap_add(struct heap *heap, int job, int64_t key, enum heap_end end);
 
 // Takes the smallest out; the heap must not be empty.
 int heap_take(struct heap *heap);
+
+// Whether the one that was taken last had joined at the head of its equals.
+bool heap_took_first(const struct heap *heap);
 
 // For heaps with an index: whether `job` is there; its key, and takes it out,
 // when it is.

@@ -115,7 +115,8 @@ const struct policy policy_lottery = {
 	.name = "lottery",
 	.title = "lottery",
 	.summary = "draws a ticket for every quantum; its holder is picked",
-	.source = "Waldspurger & Weihl, Lottery Scheduling, OSDI 1994",
+	.source = "Waldspurger & Weihl, Lottery Scheduling, OSDI 1994, "
+		  "pp. 1-11",
 	.preemptive = true,
 	.time_sharing = true,
 	.create = create,

@@ -49,6 +49,12 @@ void policy_leave(void *state, int job, int64_t ran_ns, int64_t now)
 	(void)state, (void)job, (void)ran_ns, (void)now;
 }
 
+const char *policy_tie(bool head)
+{
+	return head ? "but had to give way and goes first"
+		    : "which queued up after it";
+}
+
 const char *span(char text[SPAN_BYTES], int64_t ns)
 {
 	if (ns == NEVER)

@@ -31,6 +31,10 @@ void policy_leave(void *state, int job, int64_t ran_ns, int64_t now);
 enum { SPAN_BYTES = 32 };
 const char *span(char text[SPAN_BYTES], int64_t ns);
 
+// For explain, why a job goes before an equal one: "... like the next one, "
+// and it queued up earlier or, `head`, was put at the head of its equals.
+const char *policy_tie(bool head);
+
 // A number as it is or, where it does not fit, the nearest that does; and so a
 // sum and a product.
 static inline int64_t within(__int128 value)

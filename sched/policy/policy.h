@@ -79,7 +79,7 @@ struct policy {
 	const char *title;   // "round robin"
 	const char *summary; // one sentence for --help: what it picks, when it
 			     // takes the CPU away
-	const char *source;  // who described it: paper or book with page
+	const char *source;  // who described it: section or page
 	bool preemptive;     // may take the CPU from a job that could go on
 	bool time_sharing;   // ... because of the time alone: uses a quantum
 
@@ -90,7 +90,8 @@ struct policy {
 	void (*destroy)(void *state);
 
 	// A new job is ready; one that waited is ready again (its next burst is
-	// in the table). Within one moment: in the order of the job file.
+	// in the table). Within one moment: arrivals in the order of the job
+	// file, then the ends of waits in the order in which the waits began.
 	void (*arrive)(void *state, int job, int64_t now);
 	void (*wake)(void *state, int job, int64_t now);
 

@@ -121,16 +121,21 @@ static void changed(void *state, int job, int64_t now)
 static void explain(void *state, int job, int64_t now, char *text, size_t bytes)
 {
 	const struct priority *p = state;
+	int32_t own = p->tasks[job].priority;
 
 	(void)now;
 	if (!p->ready.count)
-		snprintf(text, bytes, "alone, priority %d",
-			 p->tasks[job].priority);
+		snprintf(text, bytes, "alone, priority %d", own);
+	else if (heap_key(&p->ready) == own)
+		snprintf(text, bytes,
+			 "most urgent of %zu: priority %d like the next one, "
+			 "%s",
+			 p->ready.count + 1, own,
+			 policy_tie(heap_took_first(&p->ready)));
 	else
 		snprintf(text, bytes,
 			 "most urgent of %zu: priority %d, the next one %d",
-			 p->ready.count + 1, p->tasks[job].priority,
-			 (int)heap_key(&p->ready));
+			 p->ready.count + 1, own, (int)heap_key(&p->ready));
 }
 
 const struct policy policy_priority = {
@@ -138,7 +143,7 @@ const struct policy policy_priority = {
 	.title = "static priority",
 	.summary = "picks the most urgent; takes the CPU from nobody",
 	.source = "Silberschatz, Galvin & Gagne, Operating System Concepts, "
-		  "10th ed., section 5.3.4",
+		  "10th ed., section 5.3.4, p. 212",
 	.create = create,
 	.destroy = destroy,
 	.arrive = add,
@@ -157,7 +162,7 @@ const struct policy policy_priority_preemptive = {
 	.summary = "picks the most urgent; takes the CPU for somebody more "
 		   "urgent at once",
 	.source = "Silberschatz, Galvin & Gagne, Operating System Concepts, "
-		  "10th ed., section 5.3.4; sched(7), SCHED_FIFO",
+		  "10th ed., section 5.3.4, p. 213; sched(7), SCHED_FIFO",
 	.preemptive = true,
 	.create = create,
 	.destroy = destroy,

@@ -87,7 +87,7 @@ const struct policy policy_rr = {
 	.summary = "picks who has been ready for longest; after a quantum "
 		   "it is the next one's turn",
 	.source = "Silberschatz, Galvin & Gagne, Operating System Concepts, "
-		  "10th ed., section 5.3.3",
+		  "10th ed., section 5.3.3, p. 210",
 	.preemptive = true,
 	.time_sharing = true,
 	.create = create,

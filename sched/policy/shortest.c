@@ -103,12 +103,18 @@ static bool give_way(void *state, int job, int64_t ran_ns, int64_t now,
 static void explain(void *state, int job, int64_t now, char *text, size_t bytes)
 {
 	const struct shortest *s = state;
+	int64_t left_ns = s->tasks[job].left_ns;
 	char own[SPAN_BYTES], next[SPAN_BYTES];
 
 	(void)now;
-	span(own, s->tasks[job].left_ns);
+	span(own, left_ns);
 	if (!s->ready.count)
 		snprintf(text, bytes, "alone, needs %s", own);
+	else if (heap_key(&s->ready) == left_ns)
+		snprintf(text, bytes,
+			 "shortest of %zu: needs %s like the next one, %s",
+			 s->ready.count + 1, own,
+			 policy_tie(heap_took_first(&s->ready)));
 	else
 		snprintf(text, bytes,
 			 "shortest of %zu: needs %s, the next one %s",
@@ -121,7 +127,7 @@ const struct policy policy_sjf = {
 	.title = "shortest job first",
 	.summary = "picks the shortest next burst; takes the CPU from nobody",
 	.source = "Silberschatz, Galvin & Gagne, Operating System Concepts, "
-		  "10th ed., section 5.3.2",
+		  "10th ed., section 5.3.2, p. 207",
 	.create = create,
 	.destroy = destroy,
 	.arrive = add,
@@ -139,7 +145,7 @@ const struct policy policy_srtf = {
 	.summary = "picks the shortest rest of a burst; takes the CPU for "
 		   "somebody who needs less",
 	.source = "Silberschatz, Galvin & Gagne, Operating System Concepts, "
-		  "10th ed., section 5.3.2",
+		  "10th ed., section 5.3.2, p. 209",
 	.preemptive = true,
 	.create = create,
 	.destroy = destroy,

@@ -196,6 +196,13 @@ static void explain(void *state, int job, int64_t now, char *text, size_t bytes)
 	if (!s->ready.count)
 		snprintf(text, bytes, "alone, with %" PRIu32 " tickets",
 			 s->tasks[job].tickets);
+	else if (heap_key(&s->ready) == own)
+		snprintf(text, bytes,
+			 "smallest pass of %zu, like the next one, %s; "
+			 "%" PRIu32 " of %" PRIu64 " tickets",
+			 s->ready.count + 1,
+			 policy_tie(heap_took_first(&s->ready)),
+			 s->tasks[job].tickets, s->tickets);
 	else
 		snprintf(text, bytes,
 			 "smallest pass of %zu, the next is %.3g of its "

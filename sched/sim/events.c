@@ -4,12 +4,14 @@
 // in which they become true: who is done or begins to wait, who comes, who loses
 // the CPU for that or because its time is over, who is chosen and why
 // (--explain), who runs. (With --ties=expired a quantum is over before others
-// come.)
+// come.) Of one sort they stand as the model takes them (simulate.h): arrivals
+// as in the file, ends of waits as the waits began, all else by CPU.
 
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "options.h"
 #include "sched/chart/stretches.h"
@@ -20,8 +22,9 @@ enum kind { LEAVES, ARRIVES, RETURNS, LOSES, CHOSEN, BEGINS };
 struct event {
 	int64_t at_ns;
 	enum kind kind;
-	int job, cpu;
-	size_t order; // within a moment and a kind
+	int job, cpu;     // RETURNS: the CPU that it left to wait
+	int64_t since_ns; // RETURNS: when the wait began
+	size_t order;     // of being made
 	enum slice_end end;
 	int64_t length_ns; // LEAVES: of the wait
 	const char *why;
@@ -47,6 +50,10 @@ static int by_time(const void *a, const void *b)
 		return x->at_ns < y->at_ns ? -1 : 1;
 	if (x->kind != y->kind)
 		return x->kind < y->kind ? -1 : 1;
+	if (x->since_ns != y->since_ns)
+		return x->since_ns < y->since_ns ? -1 : 1;
+	if (x->cpu != y->cpu && x->kind != CHOSEN)
+		return x->cpu - y->cpu;
 	return (x->order > y->order) - (x->order < y->order);
 }
 
@@ -58,13 +65,15 @@ static enum kind kind_of(const struct events *events, enum slice_end end)
 		       : LEAVES;
 }
 
-// A wait follows the slice that ended with it.
+// A wait stands right behind the slice that ended with it.
 static void add_stretch(struct events *events, int job, const struct stretch *s,
 			const struct stretch *next)
 {
 	struct event event = { .job = job, .cpu = s->cpu, .end = s->end };
 
 	if (s->state == WAITS) {
+		event.since_ns = s->begin_ns;
+		event.cpu = s[-1].cpu;
 		event.at_ns = s->end_ns;
 		event.kind = RETURNS;
 		add(events, event);
@@ -97,28 +106,32 @@ static void add_life(struct events *events, const struct jobs *jobs,
 
 // ## Saying it
 
-static void say_end(const struct event *e, const char *name)
+enum { SENTENCE_BYTES = 256 };
+
+static void say_end(const struct event *e, const char *name,
+		    char text[SENTENCE_BYTES])
 {
 	char time[HUMAN_BYTES];
 
 	switch (e->end) {
 	case SLICE_FINISHED:
-		printf("%s is done\n", name);
+		snprintf(text, SENTENCE_BYTES, "%s is done", name);
 		break;
 	case SLICE_BLOCKED:
-		printf("%s waits, %s\n", name,
-		       duration_name(time, e->length_ns));
+		snprintf(text, SENTENCE_BYTES, "%s waits, %s", name,
+			 duration_name(time, e->length_ns));
 		break;
 	case SLICE_PREEMPTED:
-		printf("%s is preempted\n", name);
+		snprintf(text, SENTENCE_BYTES, "%s is preempted", name);
 		break;
 	case SLICE_EXPIRED:
-		printf("%s: the quantum is over\n", name);
+		snprintf(text, SENTENCE_BYTES, "%s: the quantum is over", name);
 		break;
 	}
 }
 
-static void say(const struct event *e, const char *name, bool several)
+static void say(const struct event *e, const char *name, bool several,
+		char text[SENTENCE_BYTES])
 {
 	char on[32] = "";
 
@@ -127,19 +140,20 @@ static void say(const struct event *e, const char *name, bool several)
 	switch (e->kind) {
 	case LEAVES:
 	case LOSES:
-		say_end(e, name);
+		say_end(e, name, text);
 		break;
 	case ARRIVES:
-		printf("%s arrives\n", name);
+		snprintf(text, SENTENCE_BYTES, "%s arrives", name);
 		break;
 	case RETURNS:
-		printf("%s is ready again\n", name);
+		snprintf(text, SENTENCE_BYTES, "%s is ready again", name);
 		break;
 	case CHOSEN:
-		printf("%s is chosen%s: %s\n", name, on, e->why);
+		snprintf(text, SENTENCE_BYTES, "%s is chosen%s: %s", name, on,
+			 e->why);
 		break;
 	case BEGINS:
-		printf("%s runs%s\n", name, on);
+		snprintf(text, SENTENCE_BYTES, "%s runs%s", name, on);
 		break;
 	}
 }
@@ -147,14 +161,17 @@ static void say(const struct event *e, const char *name, bool several)
 static void say_all(const struct jobs *jobs, const struct events *events,
 		    bool several)
 {
-	char text[JOB_NAME_BYTES], time[HUMAN_BYTES];
+	enum { INDENT = 17 };
+	int columns = canvas_of(STDOUT_FILENO).columns;
+	char name[JOB_NAME_BYTES], text[SENTENCE_BYTES], time[HUMAN_BYTES];
 
 	putchar('\n');
 	for (size_t i = 0; i < events->count; i++) {
 		const struct event *e = &events->event[i];
-		snprintf(time, sizeof time, "%.15g", (double)e->at_ns / 1e6);
-		printf("%10s ms  ", time);
-		say(e, job_name(jobs, e->job, text), several);
+		snprintf(time, sizeof time, "%10.15g ms  ",
+			 (double)e->at_ns / 1e6);
+		say(e, job_name(jobs, e->job, name), several, text);
+		put_wrapped(stdout, columns, time, INDENT, text);
 	}
 }
 

@@ -82,11 +82,13 @@ static const struct argp_option table[] = {
 	{ "cpus", OPT_CPUS, "N", 0, "How many CPUs share the ready jobs (1)",
 	  1 },
 	{ "switch-cost", OPT_SWITCH_COST, "TIME", 0,
-	  "What it takes a CPU to go over to another job (0)", 1 },
+	  "What it takes a CPU to go over to another job (0); the first job "
+	  "on a CPU costs nothing", 1 },
 	{ "ties", OPT_TIES, "arrivals|expired", 0,
 	  "When a quantum ends just as others become ready: who joins the "
 	  "queue first, the arrivals (the default, as in most books) or the "
-	  "job whose quantum expired", 1 },
+	  "job whose quantum expired. Arrivals come as in the file, then ends "
+	  "of waits as the waits began, then the CPUs by number", 1 },
 
 	{ 0, 0, 0, 0, "What is shown", 4 },
 	{ "explain", OPT_EXPLAIN, 0, 0, "At each decision: why this job", 4 },
@@ -100,8 +102,8 @@ static const struct argp_option table[] = {
 	  "Also draw the charts into FILE (- : to standard output, and nothing "
 	  "else there)", 4 },
 	{ "timing", OPT_TIMING, 0, 0,
-	  "How long the model took, and decisions a second (on "
-	  "standard error)", 4 },
+	  "A line a policy on standard error: how many decisions (picks) the "
+	  "model made, how long it took, how many that are a second", 4 },
 	{ "list-policies", OPT_LIST_POLICIES, 0, 0,
 	  "List the policies, with who described them", 4 },
 
@@ -121,24 +123,7 @@ static const struct argp_child children[] = {
 	{ 0 }
 };
 
-// Words, as many a line as fit, each line indented.
-static void put_wrapped(FILE *out, int indent, const char *text)
-{
-	enum { WIDTH = 78 };
-	int column = 0;
-
-	for (size_t n; (n = strcspn(text, " ")) > 0;
-	     text += strspn(text, " ")) {
-		if (column + 1 + (int)n > WIDTH) {
-			putc('\n', out);
-			column = 0;
-		}
-		column += fprintf(out, "%*s%.*s", column ? 1 : indent, "",
-				  (int)n, text);
-		text += n;
-	}
-	putc('\n', out);
-}
+enum { HELP_COLUMNS = 78 };
 
 static _Noreturn void list_policies(void)
 {
@@ -146,8 +131,8 @@ static _Noreturn void list_policies(void)
 		const struct policy *p = policies[i];
 		printf("%s%s: %s (%s)\n", i ? "\n" : "", p->name, p->title,
 		       policy_kind(p));
-		put_wrapped(stdout, 2, p->summary);
-		put_wrapped(stdout, 2, p->source);
+		put_wrapped(stdout, HELP_COLUMNS, "  ", 2, p->summary);
+		put_wrapped(stdout, HELP_COLUMNS, "  ", 2, p->source);
 	}
 	exit(options_end(EXIT_SUCCESS));
 }
@@ -155,7 +140,7 @@ static _Noreturn void list_policies(void)
 static void help_policy(FILE *out, const struct policy *policy)
 {
 	fprintf(out, "  %s (%s)\n", policy->name, policy_kind(policy));
-	put_wrapped(out, 6, policy->summary);
+	put_wrapped(out, HELP_COLUMNS, "      ", 6, policy->summary);
 }
 
 // --help lists the policies, too, before what argp says last.
@@ -195,6 +180,10 @@ static void finish(struct request *r, const struct argp_state *state)
 	if (r->json && r->svg && !strcmp(r->svg, "-"))
 		option_refuse(state, "--svg", r->svg,
 			      "a file: standard output is for the JSON");
+	if (r->json && (r->quiz || r->steps))
+		option_refuse(state, "--format", "json", "text beside %s",
+			      r->quiz ? "--quiz, which asks a person"
+				      : "--steps: programs read the slices");
 	if (r->quiz && !r->jobs.generated && (!input || !strcmp(input, "-")))
 		exit(complain(EXIT_USAGE,
 			      "--quiz: want a file of jobs, or --generate=N: "

@@ -43,6 +43,7 @@
 #include <string.h>
 
 #include "options.h"
+#include "sched/command/command.h"
 #include "sched/sim/ostep_parts.h"
 
 // ## The options
@@ -132,6 +133,7 @@ static const struct course_option our_options[] = {
 
 struct program {
 	const char *name, *summary;
+	const char *keys; // what JSON has beside the common keys
 	const struct course_option *options;
 	int (*play)(const struct ostep *options);
 	struct ostep defaults;
@@ -139,14 +141,19 @@ struct program {
 
 static const struct program programs[] = {
 	{ "scheduler", "FIFO, SJF and round robin, jobs without I/O",
-	  scheduler_options, ostep_scheduler,
+	  "length (of a job), ran and done (of a slice)", scheduler_options, ostep_scheduler,
 	  { .jobs = 3, .maxlen = 10, .quantum = 1, .jlist = "",
 	    .policy = "FIFO" } },
-	{ "mlfq", "the multilevel feedback queue", mlfq_options, ostep_mlfq,
+	{ "mlfq", "the multilevel feedback queue",
+	  "run, io (of a job), ticks (tick, job, queue, ticks, slices, "
+	  "left), idle, boosts", mlfq_options, ostep_mlfq,
 	  { .jobs = 3, .maxlen = 100, .quantum = 10, .jlist = "",
 	    .queues = 3, .allotment = 1, .maxio = 10, .iotime = 5,
 	    .quantum_list = "", .allotment_list = "" } },
-	{ "lottery", "lottery scheduling", lottery_options, ostep_lottery,
+	{ "lottery", "lottery scheduling",
+	  "length, tickets (of a job), draws (random, winner, ticket, "
+	  "tickets)",
+	  lottery_options, ostep_lottery,
 	  { .jobs = 3, .maxlen = 10, .quantum = 1, .jlist = "",
 	    .maxticket = 100 } },
 };
@@ -165,7 +172,7 @@ static const struct program *find_program(int argc, char **argv)
 			name = argv[i] + 8;
 	for (int i = 0; i < PROGRAMS; i++)
 		names[i] = programs[i].name;
-	return &programs[option_choice(NULL, "--ostep", name, names)];
+	return &programs[option_choice(outside_argp(), "--ostep", name, names)];
 }
 
 // ## --help
@@ -205,9 +212,10 @@ static _Noreturn void help(const struct program *program)
 	printf("\nExample: sim --ostep=%s -s 3 -c --explain\n\n"
 	       "--quiz takes an answer a line: 7, 2.5 or 7/3; an empty one is "
 	       "\"I do not know\".\n"
+	       "JSON has the keys of sim --format=json, and:\n  %s.\n"
 	       "Exit status: 0; with --quiz 1 where an answer was wrong or "
 	       "missing; 2 bad usage.\n",
-	       program->name);
+	       program->name, program->keys);
 	exit(options_end(EXIT_SUCCESS));
 }
 
@@ -242,9 +250,9 @@ static const struct course_option *by_name(const struct course_option *option,
 static _Noreturn void refuse_option(const struct program *program,
 				    const char *text, const char *what)
 {
-	option_refuse(NULL, "option", text,
-		      "%s of --ostep=%s (--help lists them)", what,
-		      program->name);
+	exit(complain(EXIT_USAGE,
+		      "%s: want %s of --ostep=%s (--help lists them)", text,
+		      what, program->name));
 }
 
 static const struct course_option *long_option(const struct program *program,
@@ -300,7 +308,8 @@ static void set(const struct program *program, struct ostep *o,
 		*(const char **)field = value;
 		break;
 	case FORMAT:
-		o->json = option_choice(NULL, spelling, value, formats);
+		o->json = option_choice(outside_argp(), spelling, value,
+					formats);
 		break;
 	case HELP:
 		help(program);
@@ -320,7 +329,8 @@ static const char *next_word(struct words *words, const char *spelling,
 			     const struct course_option *option)
 {
 	if (words->at + 1 >= words->argc)
-		option_refuse(NULL, spelling, "", "a value: %s", option->value);
+		exit(complain(EXIT_USAGE, "%s: want a value: %s", spelling,
+			      option->value));
 	return words->argv[++words->at];
 }
 
@@ -334,7 +344,7 @@ static void read_long(const struct program *program, struct ostep *o,
 
 	snprintf(spelling, sizeof spelling, "--%s", option->name);
 	if (value && !option->value)
-		option_refuse(NULL, spelling, value + 1, "no value");
+		option_refuse(outside_argp(), spelling, value + 1, "no value");
 	if (option->value)
 		value = value ? value + 1 : next_word(words, spelling, option);
 	set(program, o, option, spelling, value);
@@ -380,7 +390,7 @@ int ostep_main(int argc, char **argv)
 			read_letters(program, &o, &words);
 	}
 	if (o.quiz && o.json)
-		option_refuse(NULL, "--format", "json",
+		option_refuse(outside_argp(), "--format", "json",
 			      "text beside --quiz, which asks a person");
 	return options_end(program->play(&o));
 }

@@ -17,6 +17,7 @@
 
 #include "must.h"
 #include "options.h"
+#include "sched/command/command.h"
 #include "sched/sim/ostep_parts.h"
 #include "sched/sim/python_random.h"
 #include "sched/sim/quiz.h"
@@ -86,7 +87,8 @@ static void list_jobs(struct exercise *x, const struct ostep *o)
 				 &x->jobs[i].length) != 0 ||
 		    parse_number(list.text[2 * i + 1], 1, UINT32_MAX,
 				 &tickets) != 0)
-			option_refuse(NULL, "--jlist", o->jlist, "%s", want);
+			option_refuse(outside_argp(), "--jlist", o->jlist, "%s",
+				      want);
 		x->jobs[i].tickets = (uint32_t)tickets;
 	}
 	ostep_list_free(&list);
@@ -101,8 +103,8 @@ static void draw_randoms(struct exercise *x, struct python_random *random)
 		sum += x->jobs[i].length;
 	if (sum > MOST_STEPS) {
 		snprintf(text, sizeof text, "%" PRId64, sum);
-		option_refuse(NULL, "lengths together", text, "at most %d",
-			      MOST_STEPS);
+		option_refuse(outside_argp(), "lengths together", text,
+			      "at most %d", MOST_STEPS);
 	}
 	x->random_count = (size_t)sum;
 	x->randoms = must_ptr(calloc(x->random_count + 1, sizeof *x->randoms));

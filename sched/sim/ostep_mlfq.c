@@ -15,6 +15,7 @@
 
 #include "must.h"
 #include "options.h"
+#include "sched/command/command.h"
 #include "sched/sim/ostep_mlfq.h"
 #include "sched/sim/python_random.h"
 
@@ -26,7 +27,7 @@ static int64_t list_item(const char *option, const char *list, const char *text,
 	int64_t value;
 
 	if (parse_number(text, INT32_MIN, INT32_MAX, &value) != 0)
-		option_refuse(NULL, option, list, "%s", want);
+		option_refuse(outside_argp(), option, list, "%s", want);
 	return value;
 }
 
@@ -47,8 +48,8 @@ static void read_quanta(struct mlfq *x, const struct ostep *o)
 	struct ostep_list list = ostep_list("--quantumList", o->quantum_list,
 					    ',', '\0', 1, want);
 	if (list.items > LEVELS_MAX)
-		option_refuse(NULL, "--quantumList", o->quantum_list, "%s",
-			      want);
+		option_refuse(outside_argp(), "--quantumList", o->quantum_list,
+			      "%s", want);
 	x->queues = (int)list.items;
 	for (int q = 0; q < x->queues; q++)
 		x->quantum[x->queues - 1 - q] = list_item(
@@ -71,7 +72,8 @@ static void read_allotments(struct mlfq *x, const struct ostep *o)
 	struct ostep_list list = ostep_list(
 		"--allotmentList", o->allotment_list, ',', '\0', 1, want);
 	if (list.items != (size_t)x->queues)
-		option_refuse(NULL, "--allotmentList", o->allotment_list,
+		option_refuse(outside_argp(), "--allotmentList",
+			      o->allotment_list,
 			      "as many allotments as there are queues: %d",
 			      x->queues);
 	for (int q = x->queues - 1, i = 0; q >= 0; q--, i++) {
@@ -79,7 +81,7 @@ static void read_allotments(struct mlfq *x, const struct ostep *o)
 					    o->allotment_list, list.text[i],
 					    want);
 		if (q > 0 && x->allotment[q] <= 0)
-			option_refuse(NULL, "--allotmentList",
+			option_refuse(outside_argp(), "--allotmentList",
 				      o->allotment_list, "%s", want);
 	}
 	ostep_list_free(&list);
@@ -128,7 +130,8 @@ static void list_jobs(struct mlfq *x, const struct ostep *o)
 		if (parse_number(fields[0], 0, MOST_STEPS, &job->start) != 0 ||
 		    parse_number(fields[1], 1, MOST_STEPS, &job->run) != 0 ||
 		    parse_number(fields[2], 0, INT64_MAX, &job->io) != 0)
-			option_refuse(NULL, "--jlist", o->jlist, "%s", want);
+			option_refuse(outside_argp(), "--jlist", o->jlist, "%s",
+				      want);
 	}
 	ostep_list_free(&list);
 }
@@ -154,7 +157,8 @@ static void limit_ticks(const struct mlfq *x)
 		if (sum + last_start > MOST_STEPS) {
 			snprintf(text, sizeof text, "%" PRId64,
 				 sum + last_start);
-			option_refuse(NULL, "run and I/O times together", text,
+			option_refuse(outside_argp(),
+				      "run and I/O times together", text,
 				      "at most %d ticks", MOST_STEPS);
 		}
 	}

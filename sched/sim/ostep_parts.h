@@ -46,7 +46,7 @@ struct ostep {
 
 // ## Values (ostep_values.c)
 
-// Ends the program with 2 and a line "sched/sim: OPTION=TEXT: want ..." where
+// Ends the program with 2 and a line "sim: OPTION=TEXT: want ..." where
 // the value is not what `option` takes.
 int64_t ostep_integer(const char *option, const char *text);
 uint64_t ostep_seed(const char *option, const char *text);

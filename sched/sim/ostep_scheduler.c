@@ -15,6 +15,7 @@
 
 #include "must.h"
 #include "options.h"
+#include "sched/command/command.h"
 #include "sched/sim/ostep_parts.h"
 #include "sched/sim/python_random.h"
 
@@ -44,7 +45,7 @@ static double read_length(const char *option, const char *list,
 	freelocale(plain);
 	if (!*text || *end || text[strspn(text, "0123456789.eE+-")] ||
 	    !(length >= 0 && length <= MOST_LENGTH) || signbit(length))
-		option_refuse(NULL, option, list, want, MOST_LENGTH);
+		option_refuse(outside_argp(), option, list, want, MOST_LENGTH);
 	return length;
 }
 
@@ -115,7 +116,7 @@ static void count_turns(const struct exercise *x, int64_t *turns)
 		for (turns[i] = 1; left > x->quantum; left -= x->quantum) {
 			if (turns[i]++ < MOST_STEPS - sum)
 				continue;
-			option_refuse(NULL, "--quantum",
+			option_refuse(outside_argp(), "--quantum",
 				      ostep_number(text, x->quantum),
 				      "a longer one: these jobs would need "
 				      "more than %d turns",
@@ -316,7 +317,8 @@ int ostep_scheduler(const struct ostep *o)
 	static const char *const names[] = { "FIFO", "SJF", "RR", NULL };
 	static const char *const house[] = { "fifo", "sjf", "rr" };
 	struct exercise x = {
-		.discipline = option_choice(NULL, "--policy", o->policy, names),
+		.discipline = option_choice(outside_argp(), "--policy",
+					    o->policy, names),
 		.quantum = (double)o->quantum,
 	};
 

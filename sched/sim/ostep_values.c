@@ -12,6 +12,7 @@
 
 #include "must.h"
 #include "options.h"
+#include "sched/command/command.h"
 #include "sched/sim/ostep_parts.h"
 
 // ## Integers
@@ -59,10 +60,10 @@ int64_t ostep_integer(const char *option, const char *text)
 
 	int error = read_integer(text, &negative, &size);
 	if (error == -ERANGE || (!error && size > INT64_MAX))
-		option_refuse(NULL, option, text,
+		option_refuse(outside_argp(), option, text,
 			      "a whole number that fits 64 bits");
 	if (error)
-		option_refuse(NULL, option, text,
+		option_refuse(outside_argp(), option, text,
 			      "a whole number: decimal, 0x, 0b, or octal after "
 			      "a 0");
 	return negative ? -(int64_t)size : (int64_t)size;
@@ -76,11 +77,11 @@ uint64_t ostep_seed(const char *option, const char *text)
 
 	int error = read_integer(text, &negative, &size);
 	if (error == -ERANGE)
-		option_refuse(NULL, option, text,
+		option_refuse(outside_argp(), option, text,
 			      "a seed from -%" PRIu64 " to %" PRIu64,
 			      UINT64_MAX, UINT64_MAX);
 	if (error)
-		option_refuse(NULL, option, text,
+		option_refuse(outside_argp(), option, text,
 			      "a whole number as seed: decimal, 0x, 0b, or "
 			      "octal after a 0");
 	return size;
@@ -91,7 +92,7 @@ void ostep_range(const char *option, int64_t value, int64_t min, int64_t max)
 	char text[32];
 
 	snprintf(text, sizeof text, "%" PRId64, value);
-	option_number(NULL, option, text, min, max);
+	option_number(outside_argp(), option, text, min, max);
 }
 
 // ## Lists
@@ -122,7 +123,7 @@ struct ostep_list ostep_list(const char *option, const char *text, char item,
 	char *rest, *one, *part, fields_end[2] = { field, '\0' };
 
 	if (items > MOST_JOBS)
-		option_refuse(NULL, option, text, "at most %d items",
+		option_refuse(outside_argp(), option, text, "at most %d items",
 			      MOST_JOBS);
 	struct ostep_list list = {
 		.copy = must_ptr(strdup(text)),
@@ -132,7 +133,7 @@ struct ostep_list ostep_list(const char *option, const char *text, char item,
 	rest = list.copy;
 	while ((one = strsep(&rest, (char[]){ item, '\0' }))) {
 		if (fields > 1 && count(one, field) != fields - 1)
-			option_refuse(NULL, option, text, "%s", want);
+			option_refuse(outside_argp(), option, text, "%s", want);
 		while ((part = strsep(&one, fields_end)))
 			list.text[n++] = trimmed(part);
 	}

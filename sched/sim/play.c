@@ -6,6 +6,7 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -98,6 +99,84 @@ static bool wants_slices(const struct request *request, const struct jobs *jobs)
 	       !is_many(request, jobs);
 }
 
+// ## Whether there will be an end
+//
+// Each turn takes something off a job, so all comes to an end; but nobody lives
+// to see that of 1000 hours by turns of 1 ns, and turns that are kept must fit
+// into memory. How many there will be is known before, roughly and from above:
+// all CPU time, by the shortest time after which the policy looks again. (What
+// arrivals and waits add is no more than was read.)
+
+struct step {
+	const char *option; // NULL: this policy looks at no clock
+	int64_t ns;
+};
+
+static struct step shortest_step(const struct settings_given *given,
+				 const struct policy *policy)
+{
+	const struct policy_settings *s = &given->settings;
+	struct step step = { "--quantum", s->quantum_ns };
+
+	if (!strcmp(policy->name, "ageing-preemptive"))
+		return (struct step){ "--ageing", s->ageing_ns };
+	if (!policy->time_sharing)
+		return (struct step){ NULL, NEVER };
+	if (strcmp(policy->name, "mlfq") != 0)
+		return step;
+	step = (struct step){ given->quanta ? "--quanta" : "--quantum",
+			      s->level_quantum_ns[0] };
+	for (int i = 1; i < s->levels; i++)
+		if (s->level_quantum_ns[i] < step.ns)
+			step.ns = s->level_quantum_ns[i];
+	if (s->boost_ns && s->boost_ns < step.ns)
+		step = (struct step){ "--boost", s->boost_ns };
+	return step;
+}
+
+// For whose sake turns are kept; NULL: they are not.
+static const char *keeper(const struct request *request,
+			  const struct jobs *jobs)
+{
+	return request->explain          ? "for --explain"
+	       : request->json           ? "for --format=json"
+	       : request->steps          ? "for --steps"
+	       : request->svg            ? "for --svg"
+	       : !is_many(request, jobs) ? "for charts (--rows=0: none)"
+					 : NULL;
+}
+
+// `at_once`: what is kept for one policy is given back before the next.
+static void refuse_too_many_turns(const struct request *request,
+				  const struct jobs *jobs, bool at_once)
+{
+	static const int64_t MOST = 10000000000, MOST_KEPT = 20000000;
+	const char *kept_for = keeper(request, jobs);
+	int64_t most = kept_for ? MOST_KEPT : MOST;
+	double cpu_ns = 0, turns = 0;
+	char text[HUMAN_BYTES];
+
+	for (size_t i = 0; i < jobs->count; i++)
+		cpu_ns += (double)job_cpu_ns(jobs, (int)i);
+	for (size_t i = 0; i < request->policies; i++) {
+		const struct policy *policy = request->policy[i];
+		struct step step = shortest_step(&request->given, policy);
+		if (!step.option)
+			continue;
+		turns = (at_once ? 0 : turns) + cpu_ns / (double)step.ns;
+		if (turns > (double)most)
+			option_refuse(outside_argp(), step.option,
+				      duration_name(text, step.ns),
+				      "a longer one: with %s these jobs would "
+				      "need more than %" PRId64 " turns, too "
+				      "many%s%s",
+				      policy->name, most, kept_for ? " " : "",
+				      kept_for ? kept_for : "");
+	}
+}
+
+// ## One policy
+
 // The model alone, without reading or making the jobs and without the output. A
 // decision is one pick.
 static void tell_timing(const struct policy *policy,
@@ -105,8 +184,8 @@ static void tell_timing(const struct policy *policy,
 {
 	char took[HUMAN_BYTES];
 
-	fprintf(stderr, "%s: %.3f million decisions in %s: %.1f million/s\n",
-		policy->name, (double)history->picks / 1e6,
+	fprintf(stderr, "%s: %" PRIu64 " decisions in %s: %.1f million/s\n",
+		policy->name, history->picks,
 		human_duration(took, (double)took_ns),
 		(double)history->picks * 1e3 / (double)took_ns);
 }
@@ -176,8 +255,10 @@ static int write_svg(const struct request *request, const struct jobs *jobs,
 	for (size_t i = 0; i < request->policies; i++)
 		charts[i] = (struct chart){ .title = played[i].title,
 					    .history = &played[i].history };
-	char *text = must_ptr(chart_svg(jobs, charts, request->policies));
+	char *text = chart_svg(jobs, charts, request->policies);
 	free(charts);
+	if (!text)
+		print_and_free(NULL);
 	bool to_output = !strcmp(request->svg, "-");
 	FILE *file = to_output ? stdout : fopen(request->svg, "we");
 	bool failed = !file || fputs(text, file) == EOF;
@@ -251,11 +332,12 @@ int play(const struct request *request, const struct jobs *jobs)
 		return complain(EXIT_USAGE,
 				"--svg: want at most %d jobs, found %zu",
 				MOST_DRAWN, jobs->count);
+	bool at_once = is_many(request, jobs) && !request->svg &&
+		       !request->quiz;
+	refuse_too_many_turns(request, jobs, at_once);
 	struct played *played =
 		must_ptr(calloc(request->policies, sizeof *played));
 	struct progress progress = progress_begin(jobs);
-	bool at_once = is_many(request, jobs) && !request->svg &&
-		       !request->quiz;
 	int error = 0, status = 0;
 	size_t n = 0;
 

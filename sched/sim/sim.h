@@ -2,7 +2,8 @@
 //
 // main.c understands the command line (with sched/command), play.c simulates the
 // jobs under one policy after another, and what came out is shown by text.c,
-// events.c (--explain, --steps) and json.c. The exercises of --ostep and --quiz are ostep.h and quiz.h.
+// events.c (--explain, --steps) and json.c. The exercises of --ostep and --quiz
+// are ostep.h and quiz.h.
 
 #ifndef SCHED_SIM_SIM_H
 #define SCHED_SIM_SIM_H
@@ -46,6 +47,13 @@ struct played {
 int play(const struct request *request, const struct jobs *jobs);
 
 // ## text.c, events.c, json.c
+
+// Words behind `before`, as many a line as fit; further lines are indented.
+void put_wrapped(FILE *out, int columns, const char *before, int indent,
+		 const char *text);
+
+// Prints a chart; NULL, for want of memory, ends the program with 1.
+void print_and_free(char *picture);
 
 void show_text(const struct request *request, const struct jobs *jobs,
 	       const struct played *played, int64_t until_ns);

@@ -2,16 +2,42 @@
 
 #define _GNU_SOURCE
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "must.h"
 #include "sched/chart/chart.h"
 #include "sim.h"
 
-static void print_and_free(char *picture)
+void print_and_free(char *picture)
 {
-	fputs(must_ptr(picture), stdout);
+	if (!picture)
+		exit(complain(EXIT_FAILURE,
+			      "there is not enough memory to draw that"));
+	fputs(picture, stdout);
 	free(picture);
+}
+
+void put_wrapped(FILE *out, int columns, const char *before, int indent,
+		 const char *text)
+{
+	char *copy = must_ptr(strdup(text)), *rest = copy, *word;
+	int used = text_columns(before);
+	const char *blank = "";
+
+	fputs(before, out);
+	while ((word = strsep(&rest, " "))) {
+		int width = text_columns(word);
+		if (*blank && used + 1 + width > columns) {
+			used = fprintf(out, "\n%*s", indent, "") - 1;
+			blank = "";
+		}
+		used += fprintf(out, "%s", blank) + width;
+		fputs(word, out);
+		blank = " ";
+	}
+	putc('\n', out);
+	free(copy);
 }
 
 void show_text(const struct request *request, const struct jobs *jobs,
@@ -48,8 +74,11 @@ void show_comparison(const struct played *played, size_t n)
 
 void show_hint(const struct request *request, const struct jobs *jobs)
 {
-	printf("\n%zu jobs are more than %zu: no charts. --rows=N draws up to "
-	       "N "
-	       "of them.\n",
-	       jobs->count, request->rows);
+	char text[TITLE_BYTES];
+
+	snprintf(text, sizeof text,
+		 "%zu jobs are more than %zu: no charts. --rows=N draws up to "
+		 "N of them.",
+		 jobs->count, request->rows);
+	put_wrapped(stdout, canvas_of(STDOUT_FILENO).columns, "\n", 0, text);
 }
