@@ -53,13 +53,16 @@ static double number_in(const json_t *object, const char *key)
 	return json_number_value(value);
 }
 
-// On one CPU, what is not computing is a switch, a waking, a job put aside, or
-// idleness: together they are the time until the last job is done.
-static void check_account(const json_t *all)
+// On one CPU, what is not computing is a switch, a waking, a job put aside, time
+// of somebody else's or idleness: together they are the time until the last job
+// is done. No switch and no waking is longer than 0.1 ms. What the jobs had the
+// CPU for is what was asked for, more work than that, and pauses.
+static void check_account(const json_t *all, double asked_ms)
 {
 	const json_t *why = json_object_get(all, "why");
-	const char *const kinds[] = { "switches", "wakings", "put_aside" };
-	double sum = number_in(why, "idle"), end = 0;
+	const char *const kinds[] = { "switches",  "wakings", "put_aside",
+				      "strangers", "late",    "throttled" };
+	double sum = number_in(why, "idle"), end = 0, busy;
 	json_t *slice;
 	size_t i;
 
@@ -71,10 +74,15 @@ static void check_account(const json_t *all)
 		sum += to - number_in(slice, "start");
 		end = to > end ? to : end;
 	}
-	for (i = 0; i < 3; i++) {
-		double gaps = number_in(json_object_get(why, kinds[i]), "sum");
-		ck_assert_double_ge(gaps, 0);
-		sum += gaps;
+	busy = sum - number_in(why, "idle");
+	ck_assert_double_eq_tol(number_in(why, "work") +
+					number_in(why, "paused") + asked_ms,
+				busy, 1e-4);
+	for (i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		const json_t *gaps = json_object_get(why, kinds[i]);
+		ck_assert_double_ge(number_in(gaps, "sum"), 0);
+		ck_assert(i >= 2 || number_in(gaps, "longest") <= 0.1);
+		sum += number_in(gaps, "sum");
 	}
 	ck_assert_double_eq_tol(sum, end, 1e-4);
 }
@@ -104,7 +112,7 @@ START_TEST(duel_json)
 	ck_assert_int_eq(of_equal, 3);
 	ck_assert(equal);
 	ck_assert_uint_eq(json_array_size(errors), 2);
-	check_account(all);
+	check_account(all, 6 + 4 + 4);
 	// The model's own figures: A 6; B 2 to 19, it waits for A until 6.
 	ck_assert_double_eq_tol(
 		json_number_value(json_object_get(

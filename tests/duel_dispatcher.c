@@ -271,7 +271,8 @@ END_TEST
 
 // A quantum that divides the burst: the end of the burst is the end of it, and
 // no further turn is needed. 12 ms in turns of 4: three picks, not four. (Unless
-// the same work takes this CPU much longer than when it was measured.)
+// the same work takes this CPU much longer than when it was measured. A
+// dispatcher that is not real-time may be late, and its turns longer and fewer.)
 START_TEST(dispatcher_burst_ends_with_its_quantum)
 {
 	const struct job_line equal[] = {
@@ -286,8 +287,11 @@ START_TEST(dispatcher_burst_ends_with_its_quantum)
 
 	ck_assert_uint_eq(model.picks, 6);
 	if (notes.work_error_ns < MS(6)) {
-		ck_assert_uint_eq(machine.picks, 6);
-		check_order(rr, &model, &machine);
+		ck_assert_uint_le(machine.picks, 6);
+		if (strstr(notes.told, "(SCHED_FIFO)"))
+			ck_assert_uint_eq(machine.picks, 6);
+		if (machine.picks == 6)
+			check_order(rr, &model, &machine);
 	}
 	history_free(&model);
 	history_free(&machine);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -231,6 +232,37 @@ START_TEST(live_without_perf_events)
 }
 END_TEST
 
+// ## Where sched_setattr(2) is forbidden, though nobody needs power for it
+//
+// What is so already is not asked for; what is refused does not call for a nice
+// value that nobody lowered.
+
+static int run_without_setattr(void)
+{
+	if (forbid(SYS_sched_setattr, EPERM, UINT32_MAX))
+		return LACKING;
+	struct outcome got = run_shell("echo A 0 3 | $B/" GANTT);
+	int bad = (got.exit != 0) * 2;
+	outcome_free(&got);
+	got = run_shell("echo A 0 3 | $B/" GANTT " --policy=batch");
+	bad |= (got.exit != 77 || !strstr(got.err, "sched_setattr") ||
+		strstr(got.err, "RLIMIT_NICE")) *
+	       4;
+	outcome_free(&got);
+	return bad;
+}
+
+START_TEST(live_without_sched_setattr)
+{
+	if (sched_getscheduler(0) != SCHED_OTHER)
+		SKIP("this test does not run under SCHED_OTHER");
+	int status = in_child(run_without_setattr);
+	if (status == LACKING)
+		SKIP("this host allows no seccomp filter");
+	ck_assert_msg(status == 0, "not as it should be: %#x", status);
+}
+END_TEST
+
 // ## Without power
 
 static int run_powerless(void)
@@ -332,6 +364,52 @@ START_TEST(live_run_leaves_nothing)
 }
 END_TEST
 
+static void tell_it_runs(void *fd, int64_t elapsed_ns)
+{
+	(void)elapsed_ns;
+	(void)!write(*(int *)fd, "x", 1);
+}
+
+// Whoever called live_run is killed, and there is no supervisor: the children
+// die with him.
+START_TEST(live_children_die_with_their_parent)
+{
+	const int64_t burst_ns = INT64_C(600000000000);
+	const struct job_line line = { .name = "A",
+				       .bursts_ns = &burst_ns,
+				       .bursts = 1 };
+	int fds[2], cpu = first_cpu();
+	struct history history;
+	struct live_notes notes;
+	struct jobs jobs;
+	char byte;
+
+	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	ck_assert_int_eq(pipe(fds), 0);
+	ck_assert_int_eq(jobs_make(&jobs, &line, 1), 0);
+	pid_t child = fork_fresh();
+	if (child == 0) {
+		struct live live = { .cpus = &cpu,
+				     .cpu_count = 1,
+				     .progress = tell_it_runs,
+				     .progress_argument = &fds[1] };
+		_exit(live_run(&live, &jobs, &history, &notes) ? 1 : 0);
+	}
+	close(fds[1]);
+	ck_assert_int_eq(read(fds[0], &byte, 1), 1);
+	kill(child, SIGKILL);
+	ck_assert_int_eq(status_of(child), SIGKILL);
+	for (int turns = 0; turns < 10000 && somebody_left(); turns++)
+		test_nap();
+	pid_t left = living_child(NULL, 0);
+	if (left)
+		kill(left, SIGKILL);
+	ck_assert_msg(!left, "%d computes on", left);
+	close(fds[0]);
+	jobs_free(&jobs);
+}
+END_TEST
+
 void add_live_tests(TCase *tests)
 {
 	tcase_add_test(tests, live_ranks_priorities);
@@ -340,5 +418,7 @@ void add_live_tests(TCase *tests)
 	tcase_add_test(tests, trace_of_nobody);
 	tcase_add_loop_test(tests, live_without_perf_events, 0, 3);
 	tcase_add_test(tests, live_explains_what_needs_power);
+	tcase_add_test(tests, live_without_sched_setattr);
 	tcase_add_test(tests, live_run_leaves_nothing);
+	tcase_add_test(tests, live_children_die_with_their_parent);
 }

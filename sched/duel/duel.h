@@ -114,19 +114,27 @@ struct gaps {
 	int64_t sum_ns;
 };
 
-// Where a history's CPUs spent the time in which they did not compute.
+// Where a history's CPUs spent the time in which no job had them: the sums and
+// idle_ns are all of it.
 struct spent {
-	struct gaps switches; // one job to the next that is ready already
-	struct gaps aside;    // a job's CPU is taken and given back to it
-	struct gaps wakings;  // of a job that becomes ready, on an idle CPU
-	int64_t idle_ns;      // nobody wanted it
-	double slice_ns;      // median length of slices that were cut short
-	size_t cut;           // how many
+	struct gaps switches;  // one job to the next that is ready already
+	struct gaps aside;     // a job's CPU is taken and given back to it
+	struct gaps wakings;   // of a job that becomes ready, on an idle CPU
+	struct gaps strangers; // too long for a switch: somebody else had it
+	struct gaps late;      // too long for a waking
+	struct gaps throttled; // deadline: a job's runtime is used up
+	int64_t idle_ns;       // nobody wanted it
+	double slice_ns;       // median length of slices that were cut short
+	size_t cut;            // how many
 };
 
 // 0 or -ENOMEM.
-int spent_in(const struct jobs *jobs, const struct history *history,
+int spent_in(const struct duel *duel, const struct history *history,
 	     struct spent *spent);
+
+// What the jobs had a CPU for, by the slices, and did not compute in, by their
+// CPU clocks: interrupts, the hypervisor.
+int64_t paused_ns(const struct duel *duel, const struct round *round);
 
 // ## report.c, json.c: 0 or -ENOMEM
 int report_print(FILE *out, const struct duel *duel);

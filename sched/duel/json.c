@@ -54,20 +54,21 @@ static json_t *why(const struct duel *duel)
 	const struct live_notes *n = &round->notes;
 	struct spent spent;
 
-	if (spent_in(&duel->jobs, &round->observed, &spent))
+	if (spent_in(duel, &round->observed, &spent))
 		return NULL;
-	return json_pack("{s:f, s:o, s:o, s:o, s:f, s:f, s:o, s:b, s:I, s:s}",
-			 "work", (double)n->work_error_ns / MS_NS, "switches",
+	return json_pack("{s:f, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:f,"
+			 " s:b, s:I, s:s}",
+			 "work", (double)n->work_error_ns / MS_NS, "paused",
+			 (double)paused_ns(duel, round) / MS_NS, "switches",
 			 gaps_json(&spent.switches), "wakings",
 			 gaps_json(&spent.wakings), "put_aside",
-			 gaps_json(&spent.aside), "idle",
+			 gaps_json(&spent.aside), "strangers",
+			 gaps_json(&spent.strangers), "late",
+			 gaps_json(&spent.late), "throttled",
+			 gaps_json(&spent.throttled), "idle",
 			 (double)spent.idle_ns / MS_NS, "stolen",
-			 (double)n->stolen_ns / MS_NS, "others",
-			 n->others_ns < 0
-				 ? json_null()
-				 : json_real((double)n->others_ns / MS_NS),
-			 "traced", n->traced, "lost", (json_int_t)n->lost,
-			 "told", n->told);
+			 (double)n->stolen_ns / MS_NS, "traced", n->traced,
+			 "lost", (json_int_t)n->lost, "told", n->told);
 }
 
 int json_print(FILE *out, const struct duel *duel)

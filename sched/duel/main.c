@@ -29,8 +29,8 @@
 //
 //     order      equal: the jobs are done in the order that the model said.
 //     end        the last job was done at 73.68 ms, +3.68 against the model:
-//                +2.91 computing, +0.43 switching, +0.02 waking up, +0.32 put
-//                aside, +0.00 idle.
+//                +2.91 computing, +0.43 switching, +0.00 idle, +0.02 waking up,
+//                +0.32 put aside.
 //
 // That is a virtual machine of two CPUs on which compilers ran meanwhile. With
 // five jobs of 10 to 60 ms, 20 rounds of each of 14 policies, 271 of 280 rounds

@@ -163,33 +163,59 @@ static void print_order(const struct report *r)
 
 // ## Why
 //
-// On each CPU the time until the last job is done is computing, switching,
-// waking up, being put aside, or idleness: their differences add up to that of
-// the ends.
+// On each CPU the time until the last job is done is computing, standing still,
+// switching, waking up, being put aside, somebody else's, or idleness: their
+// differences add up to that of the ends. What is nothing is left away, but for
+// the first terms.
+
+enum { ALWAYS = 3, TERMS_BYTES = 400 };
+
+static void end_terms(const struct report *r, char text[TERMS_BYTES])
+{
+	const struct spent *m = &r->machine;
+	const struct {
+		int64_t ns;
+		const char *name;
+	} terms[] = {
+		{ r->round->notes.work_error_ns, "computing" },
+		{ m->switches.sum_ns - r->duel->predicted.switching_ns,
+		  "switching" },
+		{ m->idle_ns - r->model.idle_ns, "idle" },
+		{ paused_ns(r->duel, r->round), "standing still" },
+		{ m->wakings.sum_ns, "waking up" },
+		{ m->aside.sum_ns, "put aside" },
+		{ m->strangers.sum_ns, "strangers" },
+		{ m->late.sum_ns, "late" },
+		{ m->throttled.sum_ns, "throttled" },
+	};
+	size_t at = 0;
+
+	for (size_t i = 0; i < sizeof terms / sizeof *terms; i++)
+		if (i < ALWAYS || llabs(terms[i].ns) >= 5000)
+			at += (size_t)snprintf(text + at, TERMS_BYTES - at,
+					       "%s%+.2f %s", at ? ", " : "",
+					       (double)terms[i].ns / 1e6,
+					       terms[i].name);
+}
 
 static void print_end(const struct report *r)
 {
 	const struct history *p = &r->duel->predicted;
 	const struct history *o = &r->round->observed;
 	int cpus = r->duel->cpu_count;
-	char each[64] = "";
+	char each[64] = "", terms[TERMS_BYTES];
 
 	if (cpus > 1)
 		snprintf(each, sizeof each,
 			 " on each of %d CPUs, so, all "
 			 "together",
 			 cpus);
-	print_point(
-		r->out, &r->canvas, "end",
-		"the last job was done at %.2f ms, %+.2f against the "
-		"model%s: %+.2f computing, %+.2f switching, %+.2f waking "
-		"up, %+.2f put aside, %+.2f idle.",
-		(double)o->end_ns / 1e6, (double)(o->end_ns - p->end_ns) / 1e6,
-		each, (double)(o->busy_ns - p->busy_ns) / 1e6,
-		(double)(r->machine.switches.sum_ns - p->switching_ns) / 1e6,
-		(double)r->machine.wakings.sum_ns / 1e6,
-		(double)r->machine.aside.sum_ns / 1e6,
-		(double)(r->machine.idle_ns - r->model.idle_ns) / 1e6);
+	end_terms(r, terms);
+	print_point(r->out, &r->canvas, "end",
+		    "the last job was done at %.2f ms, %+.2f against the "
+		    "model%s: %s.",
+		    (double)o->end_ns / 1e6,
+		    (double)(o->end_ns - p->end_ns) / 1e6, each, terms);
 }
 
 static void print_gaps(const struct report *r, const char *title,
@@ -220,7 +246,51 @@ static void print_work(const struct report *r)
 		    asked / 1e6, (asked + error) / 1e6, 100 * error / asked);
 }
 
-static void print_strangers(const struct report *r)
+// Without the kernel's records the dispatcher knows of no stranger: its stretch
+// is the job's.
+static void print_pauses(const struct report *r)
+{
+	int64_t ns = paused_ns(r->duel, r->round);
+
+	if (ns >= LONGEST_SWITCH_NS)
+		print_point(r->out, &r->canvas, "still",
+			    "for %.2f ms a job had the CPU by its slices, and "
+			    "did not compute: %sinterrupts or the hypervisor.",
+			    (double)ns / 1e6,
+			    r->duel->rule || r->round->notes.traced
+				    ? ""
+				    : "switches, strangers, ");
+}
+
+static void print_losses(const struct report *r)
+{
+	const struct rule *rule = r->duel->rule;
+
+	print_gaps(r, "switches", &r->machine.switches,
+		   "from one job to the next");
+	print_gaps(r, "wakings", &r->machine.wakings,
+		   "a CPU without work had to wake up for a job");
+	print_gaps(r, "aside", &r->machine.aside,
+		   rule ? "a job was put aside for somebody who is no job, and "
+			  "went on"
+			: "a job was put aside for the dispatcher or a "
+			  "stranger, and went on");
+	print_gaps(r, "strangers", &r->machine.strangers,
+		   rule ? "a job was ready, and for more than 0.1 ms none got "
+			  "the CPU (strangers, interrupts or the hypervisor)"
+			: "a job was ready, and for more than 0.1 ms none got "
+			  "the CPU (strangers, interrupts, the hypervisor, or "
+			  "the dispatcher was late itself)");
+	print_gaps(r, "late", &r->machine.late,
+		   "an idle CPU got its job more than 0.1 ms after it should "
+		   "have become ready (a late timer, strangers, interrupts or "
+		   "the hypervisor)");
+	print_gaps(r, "throttled", &r->machine.throttled,
+		   "a job had used up its runtime and was kept away until its "
+		   "next period");
+}
+
+static void print_disturbed(const struct report *r)
 {
 	const struct live_notes *n = &r->round->notes;
 
@@ -229,13 +299,8 @@ static void print_strangers(const struct report *r)
 			    "the hypervisor ran somebody else on our CPUs for "
 			    "about %.0f ms (it counts in steps of 10).",
 			    (double)n->stolen_ns / 1e6);
-	if (n->others_ns > 0)
-		print_point(r->out, &r->canvas, "strangers",
-			    "had a CPU of ours for %.2f ms while a job was "
-			    "ready.",
-			    (double)n->others_ns / 1e6);
 	if (n->late_ns > 0)
-		print_point(r->out, &r->canvas, "late",
+		print_point(r->out, &r->canvas, "start",
 			    "the machine is so busy that the processes were "
 			    "ready %.2f ms after time 0.",
 			    (double)n->late_ns / 1e6);
@@ -278,15 +343,17 @@ static void print_rules(const struct report *r)
 			    "when that is used up.",
 			    without, h->jobs);
 	char line[HOST_TEXT];
-	if (rule->real_time && r->machine.aside.longest_ns > 20e6 &&
+	double lost_ns = r->machine.aside.longest_ns;
+	if (r->machine.strangers.longest_ns > lost_ns)
+		lost_ns = r->machine.strangers.longest_ns;
+	if (rule->real_time && lost_ns > 20e6 &&
 	    host_line("/proc/sys/kernel/sched_rt_runtime_us", line,
 		      sizeof line))
 		print_point(r->out, &r->canvas, "reserve",
-			    "a real-time job lost its CPU for %s at a stretch: "
-			    "the kernel leaves them %s us of each second "
-			    "(sched_rt_runtime_us).",
-			    human_duration(seen, r->machine.aside.longest_ns),
-			    line);
+			    "real-time jobs lost their CPU for %s at a "
+			    "stretch: the kernel leaves them %s us of each "
+			    "second (sched_rt_runtime_us).",
+			    human_duration(seen, lost_ns), line);
 }
 
 static void print_record(const struct report *r)
@@ -304,9 +371,10 @@ static void print_record(const struct report *r)
 			n->trace_error ? strerrorname_np(-n->trace_error) ?: "?"
 				       : "",
 			n->trace_error ? ")" : "",
-			r->duel->rule ? "those that the jobs felt"
-				      : "the dispatcher's own, and who else "
-					"ran meanwhile is not seen");
+			r->duel->rule
+				? "those that the jobs felt, in steps of 20 us"
+				: "the dispatcher's own, and who else "
+				  "ran meanwhile is not seen");
 	if (n->lost)
 		print_point(r->out, &r->canvas, "lost",
 			    "%llu records of the kernel: the chart has holes.",
@@ -322,10 +390,10 @@ int report_print(FILE *out, const struct duel *duel)
 			    .round = &duel->rounds[duel->shown],
 			    .canvas = canvas_of(STDOUT_FILENO) };
 	bool wide = r.canvas.columns >= BOTH_COLUMNS;
-	int error = spent_in(&duel->jobs, &duel->predicted, &r.model);
+	int error = spent_in(duel, &duel->predicted, &r.model);
 
 	if (!error)
-		error = spent_in(&duel->jobs, &r.round->observed, &r.machine);
+		error = spent_in(duel, &r.round->observed, &r.machine);
 	if (error)
 		return error;
 	if (print_charts(&r))
@@ -342,16 +410,9 @@ int report_print(FILE *out, const struct duel *duel)
 	print_order(&r);
 	print_end(&r);
 	print_work(&r);
-	print_gaps(&r, "switches", &r.machine.switches,
-		   "from one job to the next");
-	print_gaps(&r, "wakings", &r.machine.wakings,
-		   "a CPU without work had to wake up for a job");
-	print_gaps(&r, "aside", &r.machine.aside,
-		   duel->rule ? "a job was put aside for somebody who is "
-				"no job, and went on"
-			      : "a job was put aside for the dispatcher "
-				"or a stranger, and went on");
-	print_strangers(&r);
+	print_pauses(&r);
+	print_losses(&r);
+	print_disturbed(&r);
 	if (duel->rule)
 		print_rules(&r);
 	print_record(&r);

@@ -1,17 +1,17 @@
 // # The account: where the time of the CPUs went
 //
-// At any moment a CPU is one of three. *Busy*: a job of ours runs. *Idle*: there
-// is none to be run, since all of them wait or are done. *Lost*: there is one,
-// and it does not run; the CPU works for strangers, or for whoever hands it over.
+// At any moment a CPU is one of three. *Busy*: a job of ours runs. *Lost*: a job
+// is due, and does not run while a stranger has a CPU (witness.c). *Idle*: all
+// else. That holds time, too, in which a job was due and nobody was in its way
+// but our dispatcher, or nobody at all: it is *late*, and our own fault.
 //
-// What is not lost is ours, and everything here is told in our time. Utilisation
-// is busy / (busy + idle). Makespan and response are read from a clock that
-// stands still whenever time is lost. So a neighbour makes no era look worse than
-// it is; what he took is a figure of its own.
+// Response and makespan are told by a clock that stands still while time is
+// lost, and utilisation is busy / (busy + idle). So no neighbour makes an era
+// look worse than it is, and no delay of ours is blamed on him.
 //
-// The same account is made of what the model predicted and of what was observed.
-// A wait lasts as long as the mix says, from the end of the burst before: who
-// comes back late is ready by then, and what passes until he runs is lost.
+// The same account is made of the model's history and of the observed one. A job
+// is due again as long after its burst as the mix says; when it really ran is
+// what the records say. The time between is late or lost.
 
 #include <stdlib.h>
 
@@ -24,7 +24,7 @@
 
 struct change {
 	int64_t at_ns;
-	int wanting, running, waiting;
+	int wanting, running, waiting, ours;
 };
 
 struct changes {
@@ -46,9 +46,9 @@ static void add_stretch(struct changes *changes, int64_t begin_ns,
 		return;
 	what.at_ns = begin_ns;
 	changes->rows[changes->n++] = what;
-	changes->rows[changes->n++] = (struct change){ end_ns, -what.wanting,
-						       -what.running,
-						       -what.waiting };
+	changes->rows[changes->n++] = (struct change){
+		end_ns, -what.wanting, -what.running, -what.waiting, -what.ours
+	};
 }
 
 // ## Waits
@@ -77,12 +77,13 @@ static bool is_used(const struct history *history, size_t i, int64_t wait_ns)
 // A job wants a CPU from its arrival until it is done, but for its waits. In
 // batch it wants nothing before the last one is done.
 static struct changes changes_of(const struct era *era, const struct jobs *jobs,
-				 const struct history *history)
+				 const struct history *history,
+				 const struct ours *ours)
 {
 	static const struct change wanting = { .wanting = 1 },
 				   running = { .running = 1 },
 				   waiting = { .waiting = 1 };
-	size_t most = 6 * history->slice_count + 2 * jobs->count;
+	size_t most = 6 * history->slice_count + 2 * jobs->count + 2 * ours->n;
 	struct changes changes = {
 		must_ptr(calloc(most, sizeof(struct change))), 0
 	};
@@ -109,39 +110,48 @@ static struct changes changes_of(const struct era *era, const struct jobs *jobs,
 		last_ns = measure->arrival_ns + measure->turnaround_ns;
 		add_stretch(&changes, from_ns, last_ns, wanting);
 	}
+	for (size_t i = 0; i < ours->n; i++)
+		add_stretch(&changes, ours->stretches[i].begin_ns,
+			    ours->stretches[i].end_ns,
+			    (struct change){ .ours = 1 });
 	qsort(changes.rows, changes.n, sizeof *changes.rows, by_time);
 	return changes;
 }
 
 // ## Sums, from time 0 to some moment
 
-static int least(int a, int b)
+static int64_t least(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
 }
 
+// `alone`: no stranger is known of.
 static struct account sums_until(const struct changes *changes, int cpus,
-				 int64_t until_ns)
+				 bool alone, int64_t until_ns)
 {
 	struct account account = { 0 };
-	struct change now = { 0 };
+	struct change now = { .at_ns = INT64_MIN };
 
 	for (size_t i = 0; i < changes->n && now.at_ns < until_ns; i++) {
 		const struct change *next = &changes->rows[i];
-		int64_t end_ns = next->at_ns < until_ns ? next->at_ns
-							: until_ns;
-		int64_t ns = end_ns - now.at_ns;
-		int busy = least(now.running, cpus);
-		int lost = least(now.wanting, cpus) - busy;
-		lost = lost > 0 ? lost : 0;
+		int64_t end_ns = least(next->at_ns, until_ns);
+		int64_t ns = end_ns > 0
+				     ? end_ns - (now.at_ns > 0 ? now.at_ns : 0)
+				     : 0;
+		int busy = (int)least(now.running, cpus);
+		int due = (int)least(now.wanting, cpus) - busy;
+		due = due > 0 ? due : 0;
+		int lost = alone || now.ours >= cpus ? 0 : due;
 		account.busy_ns += busy * ns;
 		account.lost_ns += lost * ns;
+		account.late_ns += (due - lost) * ns;
 		account.lost_in_waits_ns += now.waiting > 0 ? lost * ns : 0;
 		account.idle_ns += (cpus - busy - lost) * ns;
 		account.together_ns += busy > 1 ? ns : 0;
 		now = (struct change){ end_ns, now.wanting + next->wanting,
 				       now.running + next->running,
-				       now.waiting + next->waiting };
+				       now.waiting + next->waiting,
+				       now.ours + next->ours };
 	}
 	account.makespan_ns = (account.busy_ns + account.idle_ns) / cpus;
 	return account;
@@ -200,17 +210,21 @@ const char *letters(const struct account *account, char text[LETTERS])
 
 // Response: what our clock says when a job first runs.
 struct account account_of(const struct era *era, const struct jobs *jobs,
-			  const struct history *history)
+			  const struct history *history,
+			  const struct ours *ours)
 {
-	struct changes changes = changes_of(era, jobs, history);
-	struct account account = sums_until(&changes, era->cpus,
+	static const struct ours nobody;
+	const struct ours *known = ours && ours->known ? ours : &nobody;
+	struct changes changes = changes_of(era, jobs, history, known);
+	struct account account = sums_until(&changes, era->cpus, !known->known,
 					    history->end_ns);
 
 	for (size_t job = 0; job < jobs->count; job++) {
 		const struct measure *measure = &history->measures[job];
 		int64_t first_ns = measure->arrival_ns + measure->response_ns;
-		account.response_ns +=
-			sums_until(&changes, era->cpus, first_ns).makespan_ns;
+		account.response_ns += sums_until(&changes, era->cpus,
+						  !known->known, first_ns)
+					       .makespan_ns;
 	}
 	account.response_ns /= (int64_t)jobs->count;
 	account.utilisation = (double)account.busy_ns /

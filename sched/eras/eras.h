@@ -31,19 +31,29 @@ struct turn {
 	int64_t ran_ns;
 };
 
-// Where the time of the CPUs went, from time 0 until the last job was done:
-// each of them was busy, idle (no job was there to be run) or lost (one was
-// there, and did not run). What is not lost is our time: response and makespan
-// are readings of a clock that stands still when time is lost.
+// Where the time of the CPUs went, from time 0 until the last job was done: busy,
+// idle, or lost to others (account.c). Makespan and response are without what
+// was lost to others.
 struct account {
 	int64_t busy_ns, idle_ns, lost_ns; // all CPUs together
 	int64_t lost_in_waits_ns;          // ... while some job waited
-	double utilisation;                // busy / (busy + idle)
-	int64_t makespan_ns, response_ns;  // the mean over the jobs
-	int waits, waits_used;             // of the jobs; while another one ran
+	int64_t late_ns;    // of idle_ns: a job was due, and nobody else there
+	double utilisation; // busy / (busy + idle)
+	int64_t makespan_ns, response_ns; // the mean over the jobs
+	int waits, waits_used;            // of the jobs; while another one ran
 	int64_t together_ns;      // as long did two jobs run at the same moment
 	struct turn turns[TURNS]; // those of the first CPU, then the second's
 	int turn_count;           // what is beyond TURNS is not kept
+};
+
+// When our processes had a CPU, times as in a history. Not `known`: the kernel
+// keeps no records for us, or lost some.
+struct ours {
+	struct stretch {
+		int64_t begin_ns, end_ns;
+	} * stretches;
+	size_t n;
+	bool known;
 };
 
 // One era, predicted by the model and observed on this machine.
@@ -53,6 +63,7 @@ struct run {
 	struct account model, real;
 	struct live_notes notes;
 	int attempts;
+	bool who_known; // as ours.known
 };
 
 // The jobs of every era.
@@ -64,17 +75,37 @@ bool enough_cpus(int wanted);
 // Predicts and observes. Leaves the scene where the host lacks what it takes.
 struct run run_era(enum era_name name);
 
-// Time lost, and how much more or less than asked for the jobs computed.
+// Time lost to others and by being late, and how much more or less than asked
+// for the jobs computed.
 int64_t disturbance_ns(const struct run *run);
+
+// What being late may amount to: 1 ms for each turn and each wait.
+int64_t allowance_ns(const struct run *run);
+bool too_late(const struct run *run);
 
 // More than all jobs need.
 bool mostly_lost(const struct run *run);
 void forget(struct run *run);
 
+// ## witness.c
+
+struct witness {
+	struct trace *trace; // NULL: forbidden
+	pid_t idlers[CPUS];
+	const int *cpus;
+	int cpu_count;
+	int64_t start_ns; // the history's time 0
+};
+void witness_begin(struct witness *witness, const int *cpus, int n);
+void witness_progress(void *witness, int64_t elapsed_ns); // for live.progress
+struct ours witness_end(struct witness *witness); // the caller frees stretches
+
 // ## account.c
 
+// `ours` NULL: nobody else is there (the model).
 struct account account_of(const struct era *era, const struct jobs *jobs,
-			  const struct history *history);
+			  const struct history *history,
+			  const struct ours *ours);
 
 // The jobs of the turns, a letter each, the CPUs apart: "ABAC|CDAB".
 enum { LETTERS = TURNS + CPUS };
@@ -84,20 +115,29 @@ const char *letters(const struct account *account, char text[LETTERS]);
 
 // The turn in which the last of the jobs appears, counted from 1.
 int first_round(const struct account *account);
+bool turns_as_predicted(const struct run *run);
+
+// There are no records, or the hypervisor, which keeps none for us, was at work
+// elsewhere.
+bool fault_unknown(const struct run *run);
 
 struct figure {
 	const char *name, *unit;
 	double predicted, observed;
-	double below, above; // what it may differ by; INFINITY: no bound
+	double below, above; // what it may differ by
+	char why[40];        // nothing is promised; "": something is
 };
 struct figure utilisation_of(const struct run *run);
 struct figure response_of(const struct run *run);
 struct figure makespan_of(const struct run *run);
 
-// That the CPUs went to the jobs in the predicted order; that a figure is as
-// predicted; that it changed from one era to another, as predicted. Where the
-// machine was too busy for it, they say so, with the figures, and claim nothing.
+// ## claims.c
+
+// That the CPUs went to the jobs in the predicted order; that no more was late
+// than is allowed; that a figure is as predicted, or changed so. Where nothing
+// can be promised they say why, with the figures, and claim nothing.
 void claim_turns(const struct run *run);
+void claim_in_time(const struct run *run);
 void claim_waits_used(const struct run *batch, const struct run *run);
 void claim_figure(struct figure figure);
 void claim_change(struct figure from, struct figure to);

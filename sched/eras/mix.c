@@ -88,23 +88,32 @@ static void observe(struct run *run, const struct policy *policy,
 		    const struct policy_settings *settings)
 {
 	int cpus[CPUS] = { 0 };
-	struct live live = { .cpus = cpus, .cpu_count = run->era->cpus };
+	struct witness witness;
+	struct live live = { .cpus = cpus,
+			     .cpu_count = run->era->cpus,
+			     .progress = witness_progress,
+			     .progress_argument = &witness };
 
 	choose_cpus(cpus, run->era->cpus);
+	witness_begin(&witness, cpus, run->era->cpus);
 	int error = live_dispatch(&live, policy, settings, mix(),
 				  &run->observed, &run->notes);
+	struct ours ours = witness_end(&witness);
 	if (error == -EPERM || error == -EACCES || error == -ENOSYS ||
 	    error == -EAGAIN)
 		skip("%s", run->notes.told);
 	if (error != 0)
 		die_at(__FILE__, __LINE__, "live_dispatch", -error);
-	run->real = account_of(run->era, mix(), &run->observed);
+	run->who_known = ours.known;
+	run->real = account_of(run->era, mix(), &run->observed, &ours);
+	free(ours.stretches);
 }
 
 // A machine has other things to do. A run that was disturbed, by a tenth of its
-// makespan or more, is made anew, and of three the least disturbed counts:
-// chosen by what was done to it, not by how well it fits. Where strangers took
-// more than all jobs need, they are there to stay, and trying again is only slow.
+// makespan or more, or was late beyond what is allowed, is made anew, and of three
+// the least disturbed counts: chosen by what was done to it, not by how well it
+// fits. Where strangers took more than all jobs need, they are there to stay, and
+// trying again is only slow.
 
 enum { ATTEMPTS = 3, CALM_PERCENT = 10 };
 
@@ -119,14 +128,14 @@ static struct run attempt(enum era_name name)
 
 	settings.quantum_ns = QUANTUM_MS * MS;
 	must_neg(simulate(&model, policy, &settings, mix(), &run.predicted));
-	run.model = account_of(run.era, mix(), &run.predicted);
+	run.model = account_of(run.era, mix(), &run.predicted, NULL);
 	observe(&run, policy, &settings);
 	return run;
 }
 
 int64_t disturbance_ns(const struct run *run)
 {
-	int64_t sum_ns = run->real.lost_ns;
+	int64_t sum_ns = run->real.lost_ns + run->real.late_ns;
 
 	for (int job = 0; job < JOBS; job++)
 		sum_ns += llabs(run->observed.measures[job].ran_ns -
@@ -134,9 +143,20 @@ int64_t disturbance_ns(const struct run *run)
 	return sum_ns;
 }
 
+int64_t allowance_ns(const struct run *run)
+{
+	return (run->model.turn_count + run->model.waits) * MS;
+}
+
+bool too_late(const struct run *run)
+{
+	return run->real.late_ns > allowance_ns(run);
+}
+
 bool mostly_lost(const struct run *run)
 {
-	return disturbance_ns(run) > run->model.busy_ns;
+	return run->real.lost_ns + (run->who_known ? 0 : run->real.late_ns) >
+	       run->model.busy_ns;
 }
 
 struct run run_era(enum era_name name)
@@ -145,8 +165,9 @@ struct run run_era(enum era_name name)
 	int attempts = 1;
 
 	while (attempts < ATTEMPTS && !mostly_lost(&best) &&
-	       disturbance_ns(&best) * 100 >
-		       best.model.makespan_ns * CALM_PERCENT) {
+	       (too_late(&best) ||
+		disturbance_ns(&best) * 100 >
+			best.model.makespan_ns * CALM_PERCENT)) {
 		struct run again = attempt(name);
 		if (disturbance_ns(&again) < disturbance_ns(&best)) {
 			struct run worse = best;

@@ -25,13 +25,14 @@ void batch(void)
 {
 	struct run run = run_era(BATCH);
 
-	say("A computes 52 ms, C 24; B 3 x 6, D 3 x 8, waiting 24 between");
+	say("A: 52 ms, C: 24; B: 3 x 6, D: 3 x 8, waits of 24");
 	show_run(&run);
 	claim(one_after_the_other(&run),
 	      "each job begins when the one before it is done");
-	say("%.1f ms of work took %.1f: the CPU is idle in each wait",
-	    (double)run.real.busy_ns / 1e6, (double)run.real.makespan_ns / 1e6);
+	say("%.1f ms of work took %.1f: each wait is idle",
+	    (double)run.real.busy_ns / 1e6, (double)run.observed.end_ns / 1e6);
 	claim_turns(&run);
+	claim_in_time(&run);
 	claim_figure(utilisation_of(&run));
 	claim_figure(response_of(&run));
 	forget(&run);
@@ -54,6 +55,7 @@ void multiprogramming(void)
 
 	show_run(&run);
 	claim_turns(&run);
+	claim_in_time(&run);
 	claim_waits_used(&before, &run);
 	claim_change(utilisation_of(&before), utilisation_of(&run));
 	claim_change(makespan_of(&before), makespan_of(&run));
@@ -89,6 +91,7 @@ void time_sharing(void)
 
 	show_run(&run);
 	claim_turns(&run);
+	claim_in_time(&run);
 	claim(first_round(&run.real) == JOBS,
 	      "each job has its first turn before any has its second");
 	claim(turns_of(&before.real, 0) == 1 && turns_of(&run.real, 0) > 1,

@@ -25,11 +25,12 @@ void show_run(const struct run *run)
 	char *picture = must_ptr(chart_gantt(&canvas, mix(), charts, 2));
 	show(picture);
 	free(picture);
-	if (!run->notes.traced)
-		say("no records from the kernel: others' time counts as ours");
-	say("%.1f of %.1f ms were lost to switches and other processes",
+	if (!run->who_known)
+		say("no records of the kernel: others count as late");
+	say("of %.1f ms others had %.1f, and jobs were %.1f late",
+	    (double)run->observed.end_ns / 1e6,
 	    (double)run->real.lost_ns / 1e6 / run->era->cpus,
-	    (double)run->observed.end_ns / 1e6);
+	    (double)run->real.late_ns / 1e6 / run->era->cpus);
 	if (run->attempts > 1)
 		say("(the calmest of %d runs: this machine is busy)",
 		    run->attempts);
@@ -49,32 +50,53 @@ void show_eras(const struct run *runs, size_t n)
 	free(picture);
 }
 
-static void print_row(FILE *out, const char *name,
-		      const struct account *account, int cpus)
+static void print_row(FILE *out, const char *name, double utilisation,
+		      double response_ns, int64_t makespan_ns)
 {
-	fprintf(out, " %-9s%6.1f%9.1f%9.1f", name, 100 * account->utilisation,
-		(double)account->response_ns / 1e6,
-		(double)account->makespan_ns / 1e6);
-	if (account->lost_ns > 0)
-		fprintf(out, "%6.1f", (double)account->lost_ns / 1e6 / cpus);
+	fprintf(out, " %-12s%6.1f%9.1f%9.1f", name, 100 * utilisation,
+		response_ns / 1e6, (double)makespan_ns / 1e6);
+}
+
+static void print_account(FILE *out, const char *name,
+			  const struct account *account)
+{
+	print_row(out, name, account->utilisation, (double)account->response_ns,
+		  account->makespan_ns);
 	fputc('\n', out);
 }
 
-// Makespan and response are in our time; what was lost comes on top of it.
+// As it was, and with it what others and we ourselves have done to it.
+static void print_observed(FILE *out, const struct run *run)
+{
+	struct summary raw = history_summary(&run->observed);
+
+	print_row(out, "observed", raw.utilisation, raw.response_ns,
+		  run->observed.end_ns);
+	fprintf(out, "\n  (others %.1f ms, late %.1f ms)\n",
+		(double)run->real.lost_ns / 1e6 / run->era->cpus,
+		(double)run->real.late_ns / 1e6 / run->era->cpus);
+}
+
 void show_figures(const struct run *runs, size_t n)
 {
 	char *text;
 	size_t bytes;
 	FILE *out = must_ptr(open_memstream(&text, &bytes));
 
-	fputs("            busy response makespan  lost\n"
-	      "               %       ms       ms    ms\n",
+	fputs("               busy response makespan\n"
+	      "                  %       ms       ms\n",
 	      out);
 	for (size_t i = 0; i < n; i++) {
 		fprintf(out, "%s\n", runs[i].era->title);
-		print_row(out, "predicted", &runs[i].model, runs[i].era->cpus);
-		print_row(out, "observed", &runs[i].real, runs[i].era->cpus);
+		print_account(out, "predicted", &runs[i].model);
+		print_observed(out, &runs[i]);
+		print_account(out, "less others", &runs[i].real);
 	}
+	fputs("others: had a CPU while a job was due.\n"
+	      "less others: by a clock that stood still\n"
+	      "meanwhile. late: a job was due, nobody\n"
+	      "else was there, and it did not run.\n",
+	      out);
 	must(fclose(out));
 	show(text);
 	free(text);

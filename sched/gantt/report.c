@@ -155,8 +155,11 @@ static void print_leaves(const struct run *run, const struct canvas *canvas)
 	char *picture = must_ptr(pen_end(&pen));
 	printf("%s\n", picture);
 	free(picture);
-	sentence(canvas, "left: by itself, to wait (voluntary); taken off: "
-			 "though it could have gone on (involuntary).");
+	sentence(canvas,
+		 "left: by itself, to wait (voluntary); taken off: though it "
+		 "could have gone on (involuntary), for another job or a "
+		 "stranger. switches, above: a CPU came to the job from "
+		 "another one of these, or for the first time.");
 	if (!run->notes.stopped)
 		sentence(canvas,
 			 "The kernel's own counters for all of them "
@@ -177,7 +180,9 @@ static void print_observation(const struct run *run,
 		sentence(canvas,
 			 "Not from the kernel's switch records: %s. The "
 			 "processes watched their own clocks instead, in steps "
-			 "of 20 us.",
+			 "of 20 us. Who was taken off at the very beginning of "
+			 "a burst, twice within a step, or for less than 5 us "
+			 "shows it only in the kernel's counters.",
 			 why);
 	}
 	if (n->lost)

@@ -239,18 +239,39 @@ static int explain_deadline(int error, const struct reservation *r,
 	}
 }
 
-static int explain_nice(int error, enum kernel_policy policy, int nice,
-			char told[TOLD_BYTES])
+static int explain_nice(int error, pid_t pid, enum kernel_policy policy,
+			int nice, char told[TOLD_BYTES])
 {
-	if (error == -EPERM || error == -EACCES)
+	const char *name = kernel_policy_names[policy];
+
+	if (error != -EPERM && error != -EACCES)
+		return refuse(told, error, "policy %s with nice %d: %s", name,
+			      nice, strerror(-error));
+	if (nice < getpriority(PRIO_PROCESS, (id_t)pid))
 		return refuse(
 			told, error,
 			"policy %s with nice %d was refused: a nice value "
 			"below the present one needs CAP_SYS_NICE (be "
 			"root) or RLIMIT_NICE; raise it, or leave it away",
-			kernel_policy_names[policy], nice);
-	return refuse(told, error, "policy %s with nice %d: %s",
-		      kernel_policy_names[policy], nice, strerror(-error));
+			name, nice);
+	if (sched_getscheduler(pid) == SCHED_IDLE)
+		return refuse(told, error,
+			      "policy %s with nice %d was refused: who is "
+			      "under policy idle needs CAP_SYS_NICE (be root) "
+			      "or RLIMIT_NICE to leave it",
+			      name, nice);
+	return refuse(told, error,
+		      "policy %s with nice %d was refused though every user "
+		      "may have it: a filter (seccomp) of this container or "
+		      "service forbids sched_setattr(2)",
+		      name, nice);
+}
+
+// A process that is as it shall be needs no call, which a filter might refuse.
+static bool is_so(pid_t pid, const struct attributes *a)
+{
+	return sched_getscheduler(pid) == (int)a->policy &&
+	       getpriority(PRIO_PROCESS, (id_t)pid) == a->nice;
 }
 
 int policy_set(pid_t pid, const struct live *live, const struct jobs *jobs,
@@ -272,6 +293,8 @@ int policy_set(pid_t pid, const struct live *live, const struct jobs *jobs,
 		a.deadline_ns = a.period_ns = (uint64_t)r.period_ns;
 	} else {
 		a.nice = nice_of_job(live, jobs, job);
+		if (is_so(pid, &a))
+			return 0;
 	}
 	if (syscall(SYS_sched_setattr, pid, &a, 0) == 0)
 		return 0;
@@ -279,5 +302,5 @@ int policy_set(pid_t pid, const struct live *live, const struct jobs *jobs,
 	return realtime ? explain_realtime(error, (int)a.priority, told)
 	       : live->policy == K_DEADLINE
 		       ? explain_deadline(error, &r, told)
-		       : explain_nice(error, live->policy, a.nice, told);
+		       : explain_nice(error, pid, live->policy, a.nice, told);
 }

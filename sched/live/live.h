@@ -22,8 +22,12 @@
 
 enum {
 	TOLD_BYTES = 400,
-	JOBS_AT_ONCE = 500
-}; // that live_run and live_dispatch take
+	JOBS_AT_ONCE = 500 // that live_run and live_dispatch take
+};
+
+// A switch takes a few us. While a job is ready, a CPU that has none for longer
+// than this has somebody else.
+enum { LONGEST_SWITCH_NS = 100000 };
 
 // The kernel's policies by the names of chrt(1): what sched_setattr(2) gets.
 enum kernel_policy {

@@ -7,8 +7,8 @@
 //
 // By the kernel's records a slice ends as BLOCKED or PREEMPTED: the flag says
 // whether the task was still able to run when it lost the CPU. Without them, a
-// gap inside a burst must be a preemption, since a burst makes no system call;
-// and the end of a burst is a wait.
+// gap inside a burst that the kernel counted as a switch is a preemption, since a
+// burst makes no system call of its own; and the end of a burst is a wait.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -210,14 +210,12 @@ static int from_gaps(struct recording *r, int job)
 //
 // With one CPU: whenever a job wants it and none of ours has it, somebody else
 // does: another process, an interrupt, the hypervisor. (A switch takes a few us
-// as well, so stretches up to SWITCH_NS do not count.) With several it cannot be
+// as well, so stretches up to LONGEST_SWITCH_NS do not count.) With several it cannot be
 // told: a CPU may be idle while a job waits for another one, until the balancer
 // notices.
 //
 // Each stretch in which a job wants to run is +1 from its begin to its end; each
 // in which one runs makes the CPU ours.
-
-static const int64_t SWITCH_NS = 100000;
 
 struct edge {
 	int64_t at_ns;
@@ -272,7 +270,8 @@ static int64_t sum_of_waits(const struct edge *edges, size_t n)
 		if (i + 1 < n && edges[i + 1].at_ns == edges[i].at_ns)
 			continue;
 		bool waits = wants > 0 && runs == 0;
-		if (!waits && since != -1 && edges[i].at_ns - since > SWITCH_NS)
+		if (!waits && since != -1 &&
+		    edges[i].at_ns - since > LONGEST_SWITCH_NS)
 			sum += edges[i].at_ns - since;
 		since = !waits ? -1 : since == -1 ? edges[i].at_ns : since;
 	}

@@ -66,20 +66,30 @@ static void sleep_until(int64_t at_ns)
 // ## Watching one's own clock
 //
 // Where the kernel does not tell of its switches, they can be felt: between two
-// small pieces of work the clock jumps, and the thread's CPU time does not. The
-// thread's clock is asked only after a jump, for that is a system call.
+// small pieces of work the clock jumps. Whether the CPU was lost then, or the job
+// had it and only stood still (an interrupt, the hypervisor, a slower clock),
+// its count of switches tells. It is asked only after a jump, for that is a
+// system call.
 //
 // A piece takes 20 us. The whole of one in which the CPU was lost counts as the
 // gap: so a slice may be short by a piece, and those of two children on one CPU
 // never overlap.
 
-static const int64_t PIECE_NS = 20000, JUMP_NS = 25000, SHORTEST_GAP_NS = 3000;
+static const int64_t PIECE_NS = 20000, JUMP_NS = 25000;
 
 struct watcher {
 	struct crew_member *self;
 	int64_t seen_ns; // now_ns() after the last piece
-	int64_t away_ns; // now_ns() - thread_cpu_ns(), as far as accounted for
+	long switches;   // as far as accounted for
 };
+
+static long switches_so_far(void)
+{
+	struct rusage usage;
+
+	(void)getrusage(RUSAGE_THREAD, &usage);
+	return usage.ru_nivcsw + usage.ru_nvcsw;
+}
 
 static void add_gap(struct watcher *w, int64_t end_ns)
 {
@@ -100,22 +110,22 @@ static void look(struct watcher *w)
 	int64_t now = now_ns();
 
 	if (now - w->seen_ns > JUMP_NS) {
-		now = now_ns();
-		int64_t away = now - thread_cpu_ns();
-		if (away - w->away_ns > SHORTEST_GAP_NS)
+		long switches = switches_so_far();
+		if (switches != w->switches) {
+			now = now_ns();
 			add_gap(w, now);
-		w->away_ns = away;
+		}
+		w->switches = switches;
 	}
 	w->seen_ns = now;
 }
 
-// Returns when it was done: by the last look, for asking the thread's clock may
-// cost the CPU (see Bursts).
+// Returns when it was done, by the last look.
 static int64_t watched_work(struct watcher *w, const struct work *work,
 			    int64_t ns)
 {
+	w->switches = switches_so_far();
 	w->seen_ns = now_ns();
-	w->away_ns = w->seen_ns - thread_cpu_ns();
 	for (; ns > 0; ns -= PIECE_NS) {
 		work_for(work, ns < PIECE_NS ? ns : PIECE_NS);
 		look(w);
@@ -135,6 +145,10 @@ static int64_t watched_work(struct watcher *w, const struct work *work,
 // It may still happen, once in a blue moon, by a tick between the stamp and the
 // sleep. When the CPU comes back later than the I/O would have ended, there is no
 // sleep any more.
+//
+// The switches are counted before that clock is read, for the same reason: what
+// it costs after the last burst is none of the job's. getrusage(2) takes the
+// accounts as they are.
 
 static void count_switches(struct crew_member *self, const struct rusage *base)
 {
@@ -190,9 +204,9 @@ static _Noreturn void live_on(struct crew *crew, int job)
 		if (!crew->told && !last)
 			sleep_until(end_ns +
 				    crew->jobs->bursts_ns[first + i + 1]);
+		count_switches(self, &base);
 		atomic_store(&crew->bursts[first + i].cpu_ns,
 			     thread_cpu_ns() - cpu_ns);
-		count_switches(self, &base);
 		if (crew->told || last)
 			tell_news(crew, &(struct crew_news){
 						.job = job,
