@@ -226,7 +226,7 @@ struct account account_of(const struct era *era, const struct jobs *jobs,
 						  !known->known, first_ns)
 					       .makespan_ns;
 	}
-	account.response_ns /= (int64_t)jobs->count;
+	account.response_ns /= (int64_t)(jobs->count ? jobs->count : 1);
 	account.utilisation = (double)account.busy_ns /
 			      (double)(account.busy_ns + account.idle_ns);
 	for (size_t i = 0; i < history->slice_count; i++) {
