@@ -80,7 +80,7 @@ bool crowd_complain(struct play *p, struct client *c, ssize_t n);
 // What epoll shall report of it.
 void crowd_want(struct play *p, struct client *c, uint32_t events);
 
-// Sends what it may. Returns 0, or 1 when the socket takes no more for now, or
+// Sends what it may. Returns 0, 1 when the socket takes no more at present, or
 // -errno.
 int crowd_send(struct play *p, struct client *c);
 
