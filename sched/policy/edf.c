@@ -19,87 +19,26 @@
 // Gagne, "Operating System Concepts", 10th edition, section 5.6.4; sched(7),
 // SCHED_DEADLINE.
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "heap.h"
+#include "least.h"
 #include "parts.h"
 
-struct edf {
-	const struct task *tasks;
-	struct heap ready;
-};
+static int64_t deadline(const struct task *task)
+{
+	return task->deadline_ns;
+}
 
 static int create(void **state, const struct policy_settings *settings,
 		  const struct task *tasks, size_t n)
 {
 	(void)settings;
-	struct edf *e = malloc(sizeof *e);
-	if (!e)
-		return -ENOMEM;
-	e->tasks = tasks;
-	int error = heap_create(&e->ready, n, false);
-	if (error)
-		free(e);
-	else
-		*state = e;
-	return error;
-}
-
-static void destroy(void *state)
-{
-	struct edf *e = state;
-
-	if (e)
-		heap_free(&e->ready);
-	free(e);
-}
-
-static void add(void *state, int job, int64_t now)
-{
-	struct edf *e = state;
-
-	(void)now;
-	heap_add(&e->ready, job, e->tasks[job].deadline_ns, HEAP_TAIL);
-}
-
-static int pick(void *state, int cpu, int64_t now, int64_t *slice_ns)
-{
-	struct edf *e = state;
-
-	(void)cpu, (void)now;
-	if (!e->ready.count)
-		return NOBODY;
-	*slice_ns = NEVER;
-	return heap_take(&e->ready);
-}
-
-static bool tick(void *state, int job, int64_t ran_ns, int64_t now,
-		 int64_t *slice_ns)
-{
-	struct edf *e = state;
-	int64_t own = e->tasks[job].deadline_ns;
-
-	(void)ran_ns, (void)now;
-	*slice_ns = NEVER;
-	if (!e->ready.count || heap_key(&e->ready) >= own)
-		return false;
-	heap_add(&e->ready, job, own, HEAP_HEAD);
-	return true;
-}
-
-static int64_t rank(void *state, int job, int64_t now)
-{
-	const struct edf *e = state;
-
-	(void)now;
-	return e->tasks[job].deadline_ns;
+	return least_create(state, tasks, n, deadline, false);
 }
 
 static void explain(void *state, int job, int64_t now, char *text, size_t bytes)
 {
-	const struct edf *e = state;
+	const struct least *e = state;
 	int64_t own = e->tasks[job].deadline_ns;
 	size_t others = e->ready.count;
 	int64_t next = others ? heap_key(&e->ready) : NEVER;
@@ -136,13 +75,13 @@ const struct policy policy_edf = {
 		  "section 7",
 	.preemptive = true,
 	.create = create,
-	.destroy = destroy,
-	.arrive = add,
-	.wake = add,
-	.pick = pick,
-	.tick = tick,
+	.destroy = least_destroy,
+	.arrive = least_add,
+	.wake = least_add,
+	.pick = least_pick,
+	.tick = least_give_way,
 	.block = policy_leave,
 	.finish = policy_leave,
-	.rank = rank,
+	.rank = least_rank,
 	.explain = explain,
 };

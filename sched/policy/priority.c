@@ -25,87 +25,26 @@
 // sched(7); Sha, Rajkumar & Lehoczky, "Priority Inheritance Protocols", IEEE
 // Transactions on Computers 39 (1990).
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "heap.h"
+#include "least.h"
 #include "parts.h"
 
-struct priority {
-	const struct task *tasks;
-	struct heap ready;
-};
+static int64_t priority(const struct task *task)
+{
+	return task->priority;
+}
 
 static int create(void **state, const struct policy_settings *settings,
 		  const struct task *tasks, size_t n)
 {
 	(void)settings;
-	struct priority *p = malloc(sizeof *p);
-	if (!p)
-		return -ENOMEM;
-	p->tasks = tasks;
-	int error = heap_create(&p->ready, n, true);
-	if (error)
-		free(p);
-	else
-		*state = p;
-	return error;
-}
-
-static void destroy(void *state)
-{
-	struct priority *p = state;
-
-	if (p)
-		heap_free(&p->ready);
-	free(p);
-}
-
-static void add(void *state, int job, int64_t now)
-{
-	struct priority *p = state;
-
-	(void)now;
-	heap_add(&p->ready, job, p->tasks[job].priority, HEAP_TAIL);
-}
-
-static int pick(void *state, int cpu, int64_t now, int64_t *slice_ns)
-{
-	struct priority *p = state;
-
-	(void)cpu, (void)now;
-	if (!p->ready.count)
-		return NOBODY;
-	*slice_ns = NEVER;
-	return heap_take(&p->ready);
-}
-
-static bool tick(void *state, int job, int64_t ran_ns, int64_t now,
-		 int64_t *slice_ns)
-{
-	struct priority *p = state;
-	int32_t own = p->tasks[job].priority;
-
-	(void)ran_ns, (void)now;
-	*slice_ns = NEVER;
-	if (!p->ready.count || heap_key(&p->ready) >= own)
-		return false;
-	heap_add(&p->ready, job, own, HEAP_HEAD);
-	return true;
-}
-
-static int64_t rank(void *state, int job, int64_t now)
-{
-	const struct priority *p = state;
-
-	(void)now;
-	return p->tasks[job].priority;
+	return least_create(state, tasks, n, priority, true);
 }
 
 static void changed(void *state, int job, int64_t now)
 {
-	struct priority *p = state;
+	struct least *p = state;
 	int32_t to = p->tasks[job].priority;
 
 	(void)now;
@@ -120,7 +59,7 @@ static void changed(void *state, int job, int64_t now)
 
 static void explain(void *state, int job, int64_t now, char *text, size_t bytes)
 {
-	const struct priority *p = state;
+	const struct least *p = state;
 	int32_t own = p->tasks[job].priority;
 
 	(void)now;
@@ -145,10 +84,10 @@ const struct policy policy_priority = {
 	.source = "Silberschatz, Galvin & Gagne, Operating System Concepts, "
 		  "10th ed., section 5.3.4, p. 212",
 	.create = create,
-	.destroy = destroy,
-	.arrive = add,
-	.wake = add,
-	.pick = pick,
+	.destroy = least_destroy,
+	.arrive = least_add,
+	.wake = least_add,
+	.pick = least_pick,
 	.tick = policy_run_on,
 	.block = policy_leave,
 	.finish = policy_leave,
@@ -165,14 +104,14 @@ const struct policy policy_priority_preemptive = {
 		  "10th ed., section 5.3.4, p. 213; sched(7), SCHED_FIFO",
 	.preemptive = true,
 	.create = create,
-	.destroy = destroy,
-	.arrive = add,
-	.wake = add,
-	.pick = pick,
-	.tick = tick,
+	.destroy = least_destroy,
+	.arrive = least_add,
+	.wake = least_add,
+	.pick = least_pick,
+	.tick = least_give_way,
 	.block = policy_leave,
 	.finish = policy_leave,
-	.rank = rank,
+	.rank = least_rank,
 	.changed = changed,
 	.explain = explain,
 };

@@ -21,88 +21,26 @@
 // Silberschatz, Galvin & Gagne, "Operating System Concepts", 10th edition,
 // section 5.3.2; OSTEP, chapter 7.
 
-#include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "heap.h"
+#include "least.h"
 #include "parts.h"
 
-struct shortest {
-	const struct task *tasks;
-	struct heap ready;
-};
+static int64_t left(const struct task *task)
+{
+	return task->left_ns;
+}
 
 static int create(void **state, const struct policy_settings *settings,
 		  const struct task *tasks, size_t n)
 {
 	(void)settings;
-	struct shortest *s = malloc(sizeof *s);
-	if (!s)
-		return -ENOMEM;
-	s->tasks = tasks;
-	int error = heap_create(&s->ready, n, false);
-	if (error)
-		free(s);
-	else
-		*state = s;
-	return error;
-}
-
-static void destroy(void *state)
-{
-	struct shortest *s = state;
-
-	if (s)
-		heap_free(&s->ready);
-	free(s);
-}
-
-static void add(void *state, int job, int64_t now)
-{
-	struct shortest *s = state;
-
-	(void)now;
-	heap_add(&s->ready, job, s->tasks[job].left_ns, HEAP_TAIL);
-}
-
-static int pick(void *state, int cpu, int64_t now, int64_t *slice_ns)
-{
-	struct shortest *s = state;
-
-	(void)cpu, (void)now;
-	if (!s->ready.count)
-		return NOBODY;
-	*slice_ns = NEVER;
-	return heap_take(&s->ready);
-}
-
-static int64_t left(void *state, int job, int64_t now)
-{
-	const struct shortest *s = state;
-
-	(void)now;
-	return s->tasks[job].left_ns;
-}
-
-static bool give_way(void *state, int job, int64_t ran_ns, int64_t now,
-		     int64_t *slice_ns)
-{
-	struct shortest *s = state;
-	int64_t left_ns = s->tasks[job].left_ns;
-
-	(void)ran_ns, (void)now;
-	*slice_ns = NEVER;
-	if (!s->ready.count || heap_key(&s->ready) >= left_ns)
-		return false;
-	heap_add(&s->ready, job, left_ns, HEAP_HEAD);
-	return true;
+	return least_create(state, tasks, n, left, false);
 }
 
 static void explain(void *state, int job, int64_t now, char *text, size_t bytes)
 {
-	const struct shortest *s = state;
+	const struct least *s = state;
 	int64_t left_ns = s->tasks[job].left_ns;
 	char own[SPAN_BYTES], next[SPAN_BYTES];
 
@@ -129,10 +67,10 @@ const struct policy policy_sjf = {
 	.source = "Silberschatz, Galvin & Gagne, Operating System Concepts, "
 		  "10th ed., section 5.3.2, p. 207",
 	.create = create,
-	.destroy = destroy,
-	.arrive = add,
-	.wake = add,
-	.pick = pick,
+	.destroy = least_destroy,
+	.arrive = least_add,
+	.wake = least_add,
+	.pick = least_pick,
 	.tick = policy_run_on,
 	.block = policy_leave,
 	.finish = policy_leave,
@@ -148,13 +86,13 @@ const struct policy policy_srtf = {
 		  "10th ed., section 5.3.2, p. 209",
 	.preemptive = true,
 	.create = create,
-	.destroy = destroy,
-	.arrive = add,
-	.wake = add,
-	.pick = pick,
-	.tick = give_way,
+	.destroy = least_destroy,
+	.arrive = least_add,
+	.wake = least_add,
+	.pick = least_pick,
+	.tick = least_give_way,
 	.block = policy_leave,
 	.finish = policy_leave,
-	.rank = left,
+	.rank = least_rank,
 	.explain = explain,
 };
