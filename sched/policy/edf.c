@@ -29,6 +29,14 @@ static int64_t deadline(const struct task *task)
 	return task->deadline_ns;
 }
 
+static void add(void *state, int job, int64_t now)
+{
+	struct least *l = state;
+
+	(void)now;
+	heap_add(&l->ready, job, l->tasks[job].deadline_ns, HEAP_TAIL);
+}
+
 static int create(void **state, const struct policy_settings *settings,
 		  const struct task *tasks, size_t n)
 {
@@ -76,8 +84,8 @@ const struct policy policy_edf = {
 	.preemptive = true,
 	.create = create,
 	.destroy = least_destroy,
-	.arrive = least_add,
-	.wake = least_add,
+	.arrive = add,
+	.wake = add,
 	.pick = least_pick,
 	.tick = least_give_way,
 	.block = policy_leave,

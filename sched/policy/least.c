@@ -30,14 +30,6 @@ void least_destroy(void *state)
 	free(l);
 }
 
-void least_add(void *state, int job, int64_t now)
-{
-	struct least *l = state;
-
-	(void)now;
-	heap_add(&l->ready, job, l->key(&l->tasks[job]), HEAP_TAIL);
-}
-
 int least_pick(void *state, int cpu, int64_t now, int64_t *slice_ns)
 {
 	struct least *l = state;

@@ -25,9 +25,9 @@ int least_create(void **state, const struct task *tasks, size_t n,
 		 int64_t (*key)(const struct task *task), bool indexed);
 void least_destroy(void *state);
 
-// Arrive and wake; pick; the tick and rank of the preemptive ones: who is ready and
-// has less takes the CPU.
-void least_add(void *state, int job, int64_t now);
+// Pick; the tick and rank of the preemptive ones: who is ready and has less takes
+// the CPU. Arrive and wake add to the heap themselves, at its tail: there the number
+// is read without a call, for each decision.
 int least_pick(void *state, int cpu, int64_t now, int64_t *slice_ns);
 bool least_give_way(void *state, int job, int64_t ran_ns, int64_t now,
 		    int64_t *slice_ns);

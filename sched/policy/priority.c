@@ -35,6 +35,14 @@ static int64_t priority(const struct task *task)
 	return task->priority;
 }
 
+static void add(void *state, int job, int64_t now)
+{
+	struct least *l = state;
+
+	(void)now;
+	heap_add(&l->ready, job, l->tasks[job].priority, HEAP_TAIL);
+}
+
 static int create(void **state, const struct policy_settings *settings,
 		  const struct task *tasks, size_t n)
 {
@@ -85,8 +93,8 @@ const struct policy policy_priority = {
 		  "10th ed., section 5.3.4, p. 212",
 	.create = create,
 	.destroy = least_destroy,
-	.arrive = least_add,
-	.wake = least_add,
+	.arrive = add,
+	.wake = add,
 	.pick = least_pick,
 	.tick = policy_run_on,
 	.block = policy_leave,
@@ -105,8 +113,8 @@ const struct policy policy_priority_preemptive = {
 	.preemptive = true,
 	.create = create,
 	.destroy = least_destroy,
-	.arrive = least_add,
-	.wake = least_add,
+	.arrive = add,
+	.wake = add,
 	.pick = least_pick,
 	.tick = least_give_way,
 	.block = policy_leave,

@@ -31,6 +31,14 @@ static int64_t left(const struct task *task)
 	return task->left_ns;
 }
 
+static void add(void *state, int job, int64_t now)
+{
+	struct least *l = state;
+
+	(void)now;
+	heap_add(&l->ready, job, l->tasks[job].left_ns, HEAP_TAIL);
+}
+
 static int create(void **state, const struct policy_settings *settings,
 		  const struct task *tasks, size_t n)
 {
@@ -68,8 +76,8 @@ const struct policy policy_sjf = {
 		  "10th ed., section 5.3.2, p. 207",
 	.create = create,
 	.destroy = least_destroy,
-	.arrive = least_add,
-	.wake = least_add,
+	.arrive = add,
+	.wake = add,
 	.pick = least_pick,
 	.tick = policy_run_on,
 	.block = policy_leave,
@@ -87,8 +95,8 @@ const struct policy policy_srtf = {
 	.preemptive = true,
 	.create = create,
 	.destroy = least_destroy,
-	.arrive = least_add,
-	.wake = least_add,
+	.arrive = add,
+	.wake = add,
 	.pick = least_pick,
 	.tick = least_give_way,
 	.block = policy_leave,
