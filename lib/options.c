@@ -85,6 +85,39 @@ void option_refuse(const struct argp_state *state, const char *option,
 	exit(BAD_USAGE);
 }
 
+const struct argp_state *outside_argp(void)
+{
+	static struct argp_state state;
+
+	state.name = program_invocation_short_name;
+	return &state;
+}
+
+// A name in a sentence may hold anything, and must not move a terminal's cursor.
+int option_complain(int status, const char *fmt, ...)
+{
+	char *text = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	int bytes_made = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (bytes_made == -1)
+		return status;
+	fprintf(stderr, "%s: ", program_invocation_short_name);
+	for (size_t bytes, at = 0; text[at]; at += bytes) {
+		uint32_t c = utf8_next(text + at, &bytes);
+		bool plain = c != UTF8_INVALID && c >= ' ' &&
+			     !(c >= 0x7f && c < 0xa0) &&
+			     !(c >= 0x2028 && c <= 0x202e);
+		fprintf(stderr, "%.*s", plain ? (int)bytes : 1,
+			plain ? text + at : "?");
+	}
+	putc('\n', stderr);
+	free(text);
+	return status;
+}
+
 // " from 1 B to 1 MiB", without the limits (NULL) that are those of the type:
 // nobody wants to read 18446744073709551615.
 static void print_range(char *text, size_t bytes, const char *low,

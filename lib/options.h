@@ -49,6 +49,15 @@ _Noreturn void option_refuse(const struct argp_state *state, const char *option,
 			     const char *text, const char *allowed, ...)
 	__attribute__((format(printf, 4, 5)));
 
+// For these outside a parser of argp: what is refused begins with the name by
+// which the program was called, as within one.
+const struct argp_state *outside_argp(void);
+
+// Says "PROGRAM: sentence" on standard error, one line whatever the names in it
+// hold, and returns `status`.
+int option_complain(int status, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
 // Prepares argp for this program: --version, exit status 2 for bad usage, and
 // a check at exit that standard output (also of --help) could be written.
 // Call first in main.

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "python_random.h"
 #include "random.h"
-#include "sched/sim/python_random.h"
 
 enum { JOBS = 6, QUEUES = 4, EXERCISES = 80 };
 

@@ -11,14 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "python_random.h"
+
 // ## The generator
 //
-// The module itself, as nothing of the program can be linked here. The check
-// values are Python 3.11's: random.seed(n), then random.random() or
+// The check values are Python 3.11's: random.seed(n), then random.random() or
 // random.getrandbits(32).
-
-// NOLINTNEXTLINE(bugprone-suspicious-include)
-#include "sched/sim/python_random.c"
 
 START_TEST(ostep_random_reals)
 {

@@ -43,15 +43,6 @@ int option_numbers(const struct argp_state *state, const char *option,
 int option_policies(const struct argp_state *state, const char *text, bool many,
 		    const struct policy **values, int most);
 
-// For option_refuse and its like outside a parser of argp: what is refused begins
-// with the name by which the program was called, as within one.
-const struct argp_state *outside_argp(void);
-
-// Says "PROGRAM: sentence" on standard error, one line whatever the names in it
-// hold, and returns `status`.
-int complain(int status, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
 // ## Jobs
 
 struct jobs_given {

@@ -52,12 +52,13 @@ struct jobs_given jobs_given(size_t most)
 static void finish(const struct jobs_given *given)
 {
 	if (given->generated && given->input)
-		exit(complain(EXIT_USAGE,
-			      "%s: want a file or --generate, not both",
-			      given->input));
+		exit(option_complain(EXIT_USAGE,
+				     "%s: want a file or --generate, not both",
+				     given->input));
 	if (!given->generated && given->chance_option)
-		exit(complain(EXIT_USAGE, "%s: want --generate=N beside it",
-			      given->chance_option));
+		exit(option_complain(EXIT_USAGE,
+				     "%s: want --generate=N beside it",
+				     given->chance_option));
 }
 
 static error_t parse(int key, char *text, struct argp_state *state)
@@ -109,10 +110,11 @@ static error_t parse(int key, char *text, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_ARG:
 		if (given->input)
-			exit(complain(EXIT_USAGE,
-				      "%s: want one file of jobs, or none for "
-				      "standard input",
-				      text));
+			exit(option_complain(
+				EXIT_USAGE,
+				"%s: want one file of jobs, or none for "
+				"standard input",
+				text));
 		given->input = text;
 		return 0;
 	case ARGP_KEY_END:
@@ -132,12 +134,13 @@ static int generate(const struct generate *how, struct jobs *jobs)
 
 	if (!error)
 		return 0;
-	return complain(error == -ENOMEM ? EXIT_FAILURE : EXIT_USAGE,
-			"--generate: %s",
-			error == -EOVERFLOW ? "the times of so many jobs of "
-					      "this length do not fit into 292 "
-					      "years"
-					    : strerror(-error));
+	return option_complain(error == -ENOMEM ? EXIT_FAILURE : EXIT_USAGE,
+			       "--generate: %s",
+			       error == -EOVERFLOW
+				       ? "the times of so many jobs of "
+					 "this length do not fit into 292 "
+					 "years"
+				       : strerror(-error));
 }
 
 static int judge(const char *name, int error, const struct jobs_error *mistake)
@@ -145,12 +148,14 @@ static int judge(const char *name, int error, const struct jobs_error *mistake)
 	if (error == 0)
 		return 0;
 	if (error == -EINVAL && mistake->line > 0)
-		return complain(EXIT_USAGE, "%s:%zu:%zu: %s", name,
-				mistake->line, mistake->column, mistake->text);
-	return complain(error == -EINVAL || error == -EISDIR ? EXIT_USAGE
-							     : EXIT_FAILURE,
-			"%s: %s", name,
-			error == -EINVAL ? mistake->text : strerror(-error));
+		return option_complain(EXIT_USAGE, "%s:%zu:%zu: %s", name,
+				       mistake->line, mistake->column,
+				       mistake->text);
+	return option_complain(
+		error == -EINVAL || error == -EISDIR ? EXIT_USAGE
+						     : EXIT_FAILURE,
+		"%s: %s", name,
+		error == -EINVAL ? mistake->text : strerror(-error));
 }
 
 static int read_jobs(const char *path, struct jobs *jobs)
@@ -159,15 +164,17 @@ static int read_jobs(const char *path, struct jobs *jobs)
 	struct stat about;
 
 	if (!path && isatty(STDIN_FILENO))
-		return complain(EXIT_USAGE,
-				"want a file of jobs, - for standard input, or "
-				"--generate=N; see --help");
+		return option_complain(
+			EXIT_USAGE,
+			"want a file of jobs, - for standard input, or "
+			"--generate=N; see --help");
 	if (!path || !strcmp(path, "-"))
 		return judge("standard input", jobs_read(jobs, stdin, &mistake),
 			     &mistake);
 	FILE *file = fopen(path, "re");
 	if (!file)
-		return complain(EXIT_USAGE, "%s: %s", path, strerror(errno));
+		return option_complain(EXIT_USAGE, "%s: %s", path,
+				       strerror(errno));
 	// a folder can be opened; only reading it would fail, and say less
 	int error = fstat(fileno(file), &about) == 0 && S_ISDIR(about.st_mode)
 			    ? -EISDIR
@@ -182,7 +189,7 @@ int jobs_take(const struct jobs_given *given, struct jobs *jobs)
 				      : read_jobs(given->input, jobs);
 
 	if (!status && jobs->count > given->most)
-		return complain(EXIT_USAGE, "%zu jobs: want at most %zu",
-				jobs->count, given->most);
+		return option_complain(EXIT_USAGE, "%zu jobs: want at most %zu",
+				       jobs->count, given->most);
 	return status;
 }

@@ -1,7 +1,6 @@
 // # What stands behind the equals sign
 
 #define _GNU_SOURCE
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +8,6 @@
 #include "must.h"
 #include "options.h"
 #include "sched/command/command.h"
-#include "utf8.h"
 
 // ## Times and lists
 
@@ -129,37 +127,4 @@ int option_policies(const struct argp_state *state, const char *text, bool many,
 	}
 	free(copy);
 	return n;
-}
-
-// ## Complaints
-
-const struct argp_state *outside_argp(void)
-{
-	static struct argp_state state;
-
-	state.name = program_invocation_short_name;
-	return &state;
-}
-
-// A name in a sentence may hold anything, and must not move a terminal's cursor.
-int complain(int status, const char *fmt, ...)
-{
-	char *text = NULL;
-	va_list ap;
-
-	va_start(ap, fmt);
-	must(vasprintf(&text, fmt, ap));
-	va_end(ap);
-	fprintf(stderr, "%s: ", program_invocation_short_name);
-	for (size_t bytes, at = 0; text[at]; at += bytes) {
-		uint32_t c = utf8_next(text + at, &bytes);
-		bool plain = c != UTF8_INVALID && c >= ' ' &&
-			     !(c >= 0x7f && c < 0xa0) &&
-			     !(c >= 0x2028 && c <= 0x202e);
-		fprintf(stderr, "%.*s", plain ? (int)bytes : 1,
-			plain ? text + at : "?");
-	}
-	putc('\n', stderr);
-	free(text);
-	return status;
 }

@@ -26,18 +26,19 @@ int refuse_length(const struct duel *duel)
 	char takes[HUMAN_BYTES], limit[HUMAN_BYTES];
 
 	if (end_ns > o->limit_ns)
-		return complain(EXIT_USAGE,
-				"the jobs would take %s of real time; want at "
-				"most %s (--limit)",
-				human_duration(takes, (double)end_ns),
-				human_duration(limit, (double)o->limit_ns));
+		return option_complain(
+			EXIT_USAGE,
+			"the jobs would take %s of real time; want at "
+			"most %s (--limit)",
+			human_duration(takes, (double)end_ns),
+			human_duration(limit, (double)o->limit_ns));
 	if (!duel->rule || !duel->rule->real_time || o->forced >= ASKED_TWICE ||
 	    busy_ns <= (every ? UNNOTICED_NS : PATIENT_NS))
 		return 0;
-	return complain(EXIT_USAGE,
-			"%s for %s on %s: nothing else would run there "
-			"meanwhile; want shorter jobs, or --force twice",
-			duel->rule->title,
-			human_duration(takes, (double)busy_ns),
-			every ? "every CPU" : "a CPU");
+	return option_complain(EXIT_USAGE,
+			       "%s for %s on %s: nothing else would run there "
+			       "meanwhile; want shorter jobs, or --force twice",
+			       duel->rule->title,
+			       human_duration(takes, (double)busy_ns),
+			       every ? "every CPU" : "a CPU");
 }

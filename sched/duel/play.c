@@ -61,15 +61,16 @@ static int choose_cpus(struct duel *duel)
 	must_neg(topology_read(&topology));
 	int all = (int)topology.count, want = want_cpus(duel, all), status = 0;
 	if (duel->rule && duel->rule->everywhere && want != all)
-		status = complain(EXIT_USAGE,
-				  "--cpus=%d: want %d, all that there are: the "
-				  "kernel's promise to deadline tasks is made "
-				  "for all CPUs together",
-				  want, all);
+		status = option_complain(
+			EXIT_USAGE,
+			"--cpus=%d: want %d, all that there are: the "
+			"kernel's promise to deadline tasks is made "
+			"for all CPUs together",
+			want, all);
 	else if (want > all)
-		status = complain(EXIT_CANNOT,
-				  "--cpus=%d: this process may use %d", want,
-				  all);
+		status = option_complain(EXIT_CANNOT,
+					 "--cpus=%d: this process may use %d",
+					 want, all);
 	for (int i = 0; !status && i < want; i++)
 		duel->cpus[i] = topology.cpus[all - want + i].number;
 	topology_free(&topology);
@@ -89,13 +90,14 @@ static int take_rules(struct duel *duel)
 		return 0;
 	int64_t slice_ns = rule_slice_ns(rule);
 	if (rule->sliced && !slice_ns)
-		return complain(EXIT_CANNOT,
-				"this kernel does not tell the slice of %s%s",
-				rule->title,
-				rule->kernel == K_OTHER
-					? " (since Linux 6.12 sched_getattr(2) "
-					  "does)"
-					: "");
+		return option_complain(
+			EXIT_CANNOT,
+			"this kernel does not tell the slice of %s%s",
+			rule->title,
+			rule->kernel == K_OTHER
+				? " (since Linux 6.12 sched_getattr(2) "
+				  "does)"
+				: "");
 	if (rule->sliced)
 		duel->settings.quantum_ns = slice_ns;
 	duel->live.policy = rule->kernel;
@@ -116,15 +118,17 @@ static int predict(struct duel *duel)
 	int error = simulate(&simulation, policy, &settings, &duel->jobs,
 			     &duel->predicted);
 
-	return error == -EINVAL ? complain(EXIT_USAGE,
-					   "--policy=%s: these settings make "
-					   "no sense for it",
-					   policy->name)
+	return error == -EINVAL
+		       ? option_complain(EXIT_USAGE,
+					 "--policy=%s: these settings make "
+					 "no sense for it",
+					 policy->name)
 	       : error == -EOVERFLOW
-		       ? complain(EXIT_USAGE,
-				  "the jobs would take longer than 292 years")
-	       : error ? complain(EXIT_FAILURE, "the model: %s",
-				  strerror(-error))
+		       ? option_complain(
+				 EXIT_USAGE,
+				 "the jobs would take longer than 292 years")
+	       : error ? option_complain(EXIT_FAILURE, "the model: %s",
+					 strerror(-error))
 		       : 0;
 }
 
@@ -195,9 +199,9 @@ static int play_rounds(struct duel *duel)
 	duel->live.progress_argument = NULL;
 	if (terminal)
 		fputs("\r\033[K", stderr);
-	return error ? complain(is_lacking(error) ? EXIT_CANNOT : EXIT_FAILURE,
-				"%s",
-				duel->rounds[display.round - 1].notes.told)
+	return error ? option_complain(
+			       is_lacking(error) ? EXIT_CANNOT : EXIT_FAILURE,
+			       "%s", duel->rounds[display.round - 1].notes.told)
 		     : 0;
 }
 
@@ -211,8 +215,8 @@ static int tell(struct duel *duel)
 	if (o->svg) {
 		int error = svg_write(duel);
 		if (error)
-			return complain(EXIT_FAILURE, "%s: %s", o->svg,
-					strerror(-error));
+			return option_complain(EXIT_FAILURE, "%s: %s", o->svg,
+					       strerror(-error));
 		if (!strcmp(o->svg, "-"))
 			return 0;
 	}

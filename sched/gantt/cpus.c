@@ -65,15 +65,16 @@ int get_cpus(struct run *run)
 	int highest = 0, n = 0;
 
 	if (sched_getaffinity(0, sizeof ours, &ours) == -1)
-		return complain(EXIT_FAILURE, "sched_getaffinity: %s",
-				strerror(errno));
+		return option_complain(EXIT_FAILURE, "sched_getaffinity: %s",
+				       strerror(errno));
 	for (int i = 0; i < o->cpu_count; i++)
 		if (!CPU_ISSET(o->cpus[i], &ours))
-			return complain(EXIT_USAGE,
-					"--cpu=%d: want a CPU that this "
-					"process may use (taskset -p $$ tells "
-					"which)",
-					o->cpus[i]);
+			return option_complain(
+				EXIT_USAGE,
+				"--cpu=%d: want a CPU that this "
+				"process may use (taskset -p $$ tells "
+				"which)",
+				o->cpus[i]);
 	for (int cpu = 0; cpu < CPU_SETSIZE && n < CPUS_MAX; cpu++) {
 		if (!CPU_ISSET(cpu, &ours))
 			continue;

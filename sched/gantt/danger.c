@@ -64,16 +64,16 @@ static int refuse(const struct run *run, const char *what, int64_t busy_ns)
 {
 	char busy[HUMAN_BYTES], list[CPU_LIST_BYTES];
 
-	return complain(EXIT_USAGE,
-			"policy %s: the jobs would hold %s for %s, and %s "
-			"meanwhile; %s",
-			kernel_policy_names[run->live.policy],
-			cpu_list(run, list),
-			human_duration(busy, (double)busy_ns), what,
-			run->options->forced == 1
-				? "--force must be given twice for that"
-				: "if you really want that, give --force "
-				  "twice");
+	return option_complain(
+		EXIT_USAGE,
+		"policy %s: the jobs would hold %s for %s, and %s "
+		"meanwhile; %s",
+		kernel_policy_names[run->live.policy], cpu_list(run, list),
+		human_duration(busy, (double)busy_ns), what,
+		run->options->forced == 1
+			? "--force must be given twice for that"
+			: "if you really want that, give --force "
+			  "twice");
 }
 
 int refuse_danger(const struct run *run)
@@ -85,7 +85,7 @@ int refuse_danger(const struct run *run)
 	char takes[HUMAN_BYTES], limit[HUMAN_BYTES];
 
 	if (predicted_ns(run) > run->options->limit_ns)
-		return complain(
+		return option_complain(
 			EXIT_USAGE,
 			"the jobs would take about %s of real time; "
 			"want at most %s (--limit)",

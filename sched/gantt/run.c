@@ -110,9 +110,9 @@ static int run_jobs(struct run *run)
 			     &run->notes);
 	catch_signals(false);
 	clear_progress(&progress);
-	return error && error != -EINTR
-		       ? complain(status_of(error), "%s", run->notes.told)
-		       : 0;
+	return error && error != -EINTR ? option_complain(status_of(error),
+							  "%s", run->notes.told)
+					: 0;
 }
 
 // ## Telling
@@ -131,8 +131,8 @@ static int write_svg(const struct run *run)
 	if (file && fclose(file) == EOF)
 		written = false;
 	return written ? 0
-		       : complain(EXIT_FAILURE, "--svg=%s: %s",
-				  run->options->svg, strerror(errno));
+		       : option_complain(EXIT_FAILURE, "--svg=%s: %s",
+					 run->options->svg, strerror(errno));
 }
 
 static int tell(const struct run *run)

@@ -185,9 +185,10 @@ static void finish(struct request *r, const struct argp_state *state)
 			      r->quiz ? "--quiz, which asks a person"
 				      : "--steps: programs read the slices");
 	if (r->quiz && !r->jobs.generated && (!input || !strcmp(input, "-")))
-		exit(complain(EXIT_USAGE,
-			      "--quiz: want a file of jobs, or --generate=N: "
-			      "standard input is for the answers"));
+		exit(option_complain(
+			EXIT_USAGE,
+			"--quiz: want a file of jobs, or --generate=N: "
+			"standard input is for the answers"));
 	r->jobs.generate.cpus = r->simulation.cpus;
 }
 

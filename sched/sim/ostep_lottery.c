@@ -17,9 +17,10 @@
 
 #include "must.h"
 #include "options.h"
+#include "optparse.h"
 #include "sched/command/command.h"
 #include "sched/sim/ostep_parts.h"
-#include "sched/sim/python_random.h"
+#include "python_random.h"
 #include "sched/sim/quiz.h"
 
 enum { RANDOM_LIMIT = 1000001 }; // random numbers are 0 .. 1000000
@@ -60,9 +61,9 @@ static int64_t some(struct python_random *random, int64_t limit)
 static void draw_jobs(struct exercise *x, const struct ostep *o,
 		      struct python_random *random)
 {
-	ostep_range("--jobs", o->jobs, 1, MOST_JOBS);
-	ostep_range("--maxlen", o->maxlen, 2, MOST_LENGTH);
-	ostep_range("--maxticket", o->maxticket, 2, UINT32_MAX);
+	optparse_range("--jobs", o->jobs, 1, MOST_JOBS);
+	optparse_range("--maxlen", o->maxlen, 2, MOST_LENGTH);
+	optparse_range("--maxticket", o->maxticket, 2, UINT32_MAX);
 	x->count = (size_t)o->jobs;
 	x->jobs = must_ptr(calloc(x->count, sizeof *x->jobs));
 	for (size_t i = 0; i < x->count; i++) {
@@ -325,7 +326,7 @@ int ostep_lottery(const struct ostep *o)
 	struct exercise x = { .quantum = o->quantum };
 	struct python_random random = python_random_seeded(o->seed);
 
-	ostep_range("--quantum", o->quantum, 1, MOST_LENGTH);
+	optparse_range("--quantum", o->quantum, 1, MOST_LENGTH);
 	if (*o->jlist)
 		list_jobs(&x, o);
 	else

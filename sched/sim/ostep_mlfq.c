@@ -15,9 +15,10 @@
 
 #include "must.h"
 #include "options.h"
+#include "optparse.h"
 #include "sched/command/command.h"
 #include "sched/sim/ostep_mlfq.h"
-#include "sched/sim/python_random.h"
+#include "python_random.h"
 
 // ## The queues
 
@@ -38,8 +39,8 @@ static void read_quanta(struct mlfq *x, const struct ostep *o)
 		"separated by commas, such as 5,10,20";
 
 	if (!*o->quantum_list) {
-		ostep_range("--numQueues", o->queues, 1, LEVELS_MAX);
-		ostep_range("--quantum", o->quantum, INT32_MIN, INT32_MAX);
+		optparse_range("--numQueues", o->queues, 1, LEVELS_MAX);
+		optparse_range("--quantum", o->quantum, INT32_MIN, INT32_MAX);
 		x->queues = (int)o->queues;
 		for (int q = 0; q < x->queues; q++)
 			x->quantum[q] = o->quantum;
@@ -64,7 +65,8 @@ static void read_allotments(struct mlfq *x, const struct ostep *o)
 		"for the last, separated by commas, such as 2,2,1";
 
 	if (!*o->allotment_list) {
-		ostep_range("--allotment", o->allotment, INT32_MIN, INT32_MAX);
+		optparse_range("--allotment", o->allotment, INT32_MIN,
+			       INT32_MAX);
 		for (int q = 0; q < x->queues; q++)
 			x->allotment[q] = o->allotment;
 		return;
@@ -103,9 +105,9 @@ static void draw_jobs(struct mlfq *x, const struct ostep *o)
 {
 	struct python_random random = python_random_seeded(o->seed);
 
-	ostep_range("--numJobs", o->jobs, 1, MOST_JOBS);
-	ostep_range("--maxlen", o->maxlen, 1, MOST_LENGTH);
-	ostep_range("--maxio", o->maxio, 0, INT64_MAX);
+	optparse_range("--numJobs", o->jobs, 1, MOST_JOBS);
+	optparse_range("--maxlen", o->maxlen, 1, MOST_LENGTH);
+	optparse_range("--maxio", o->maxio, 0, INT64_MAX);
 	x->count = (size_t)o->jobs;
 	x->jobs = must_ptr(calloc(x->count, sizeof *x->jobs));
 	for (size_t i = 0; i < x->count; i++) {
@@ -266,7 +268,7 @@ int ostep_mlfq(const struct ostep *o)
 
 	read_quanta(&x, o);
 	read_allotments(&x, o);
-	ostep_range("--iotime", o->iotime, 0, INT64_MAX);
+	optparse_range("--iotime", o->iotime, 0, INT64_MAX);
 	if (*o->jlist)
 		list_jobs(&x, o);
 	else

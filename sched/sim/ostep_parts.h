@@ -1,7 +1,7 @@
 // ostep_parts.h - what the parts of --ostep share
 //
 //   ostep.c            the command line: whose exercise, with which options
-//   ostep_values.c     integers, lists, and what is refused
+//   ostep_values.c     lists
 //   ostep_scheduler.c, ostep_mlfq.c (and ostep_mlfq_trace.c), ostep_lottery.c
 //                      make the exercise, have it solved, print both
 //   ostep_sheet.c      the solution's common part: table, JSON, questions
@@ -45,12 +45,6 @@ struct ostep {
 };
 
 // ## Values (ostep_values.c)
-
-// Ends the program with 2 and a line "sim: OPTION=TEXT: want ..." where
-// the value is not what `option` takes.
-int64_t ostep_integer(const char *option, const char *text);
-uint64_t ostep_seed(const char *option, const char *text);
-void ostep_range(const char *option, int64_t value, int64_t min, int64_t max);
 
 // A list in its parts: items separated by `item`, fields within one by `field`
 // ('\0': each item is one field). Blanks around a field are dropped. Every item

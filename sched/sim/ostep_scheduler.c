@@ -15,9 +15,10 @@
 
 #include "must.h"
 #include "options.h"
+#include "optparse.h"
 #include "sched/command/command.h"
 #include "sched/sim/ostep_parts.h"
-#include "sched/sim/python_random.h"
+#include "python_random.h"
 
 enum discipline { FIFO, SJF, RR };
 
@@ -65,8 +66,8 @@ static void draw_jobs(struct exercise *x, const struct ostep *o)
 {
 	struct python_random random = python_random_seeded(o->seed);
 
-	ostep_range("--jobs", o->jobs, 1, MOST_JOBS);
-	ostep_range("--maxlen", o->maxlen, 0, MOST_LENGTH);
+	optparse_range("--jobs", o->jobs, 1, MOST_JOBS);
+	optparse_range("--maxlen", o->maxlen, 0, MOST_LENGTH);
 	x->count = (size_t)o->jobs;
 	x->lengths = must_ptr(calloc(x->count, sizeof *x->lengths));
 	for (size_t i = 0; i < x->count; i++)
@@ -323,7 +324,7 @@ int ostep_scheduler(const struct ostep *o)
 	};
 
 	if (x.discipline == RR)
-		ostep_range("--quantum", o->quantum, 1, INT64_MAX);
+		optparse_range("--quantum", o->quantum, 1, INT64_MAX);
 	if (*o->jlist)
 		list_jobs(&x, o);
 	else

@@ -221,12 +221,12 @@ static int failure(const struct policy *policy, int error)
 {
 	bool misuse = error == -EINVAL || error == -EOVERFLOW;
 
-	return complain(misuse ? EXIT_USAGE : EXIT_FAILURE, "%s: %s",
-			policy->name,
-			error == -EINVAL ? "these settings make no sense for it"
-			: error == -EOVERFLOW
-				? "the jobs would take longer than 292 years"
-				: strerror(-error));
+	return option_complain(
+		misuse ? EXIT_USAGE : EXIT_FAILURE, "%s: %s", policy->name,
+		error == -EINVAL ? "these settings make no sense for it"
+		: error == -EOVERFLOW
+			? "the jobs would take longer than 292 years"
+			: strerror(-error));
 }
 
 // ## Showing
@@ -268,9 +268,10 @@ static int write_svg(const struct request *request, const struct jobs *jobs,
 		error = errno;
 	}
 	free(text);
-	return failed && !to_output ? complain(EXIT_FAILURE, "%s: %s",
-					       request->svg, strerror(error))
-				    : 0;
+	return failed && !to_output
+		       ? option_complain(EXIT_FAILURE, "%s: %s", request->svg,
+					 strerror(error))
+		       : 0;
 }
 
 static int show_all(const struct request *request, const struct jobs *jobs,
@@ -320,7 +321,8 @@ static int show(const struct request *request, const struct jobs *jobs,
 		return write_svg(request, jobs, played);
 	int error = shown ? 0 : show_all(request, jobs, played);
 	if (error)
-		return complain(EXIT_FAILURE, "output: %s", strerror(-error));
+		return option_complain(EXIT_FAILURE, "output: %s",
+				       strerror(-error));
 	return finish(request, jobs, played);
 }
 
@@ -329,9 +331,9 @@ int play(const struct request *request, const struct jobs *jobs)
 	enum { MOST_DRAWN = 1000 };
 
 	if (request->svg && jobs->count > MOST_DRAWN)
-		return complain(EXIT_USAGE,
-				"--svg: want at most %d jobs, found %zu",
-				MOST_DRAWN, jobs->count);
+		return option_complain(EXIT_USAGE,
+				       "--svg: want at most %d jobs, found %zu",
+				       MOST_DRAWN, jobs->count);
 	bool at_once = is_many(request, jobs) && !request->svg &&
 		       !request->quiz;
 	refuse_too_many_turns(request, jobs, at_once);
@@ -351,8 +353,9 @@ int play(const struct request *request, const struct jobs *jobs)
 		if (!status && at_once) {
 			error = show_one(request, jobs, &played[n], n == 0, 0);
 			if (error)
-				status = complain(EXIT_FAILURE, "output: %s",
-						  strerror(-error));
+				status = option_complain(EXIT_FAILURE,
+							 "output: %s",
+							 strerror(-error));
 			history_free(&played[n].history);
 		}
 	}

@@ -6,14 +6,16 @@
 #include <unistd.h>
 
 #include "must.h"
+#include "options.h"
 #include "sched/chart/chart.h"
 #include "sim.h"
 
 void print_and_free(char *picture)
 {
 	if (!picture)
-		exit(complain(EXIT_FAILURE,
-			      "there is not enough memory to draw that"));
+		exit(option_complain(
+			EXIT_FAILURE,
+			"there is not enough memory to draw that"));
 	fputs(picture, stdout);
 	free(picture);
 }

@@ -5,8 +5,8 @@
 // file mt19937ar.c), seeded as Python's random.seed(int) does it. A course whose
 // exercises are made by Python can so be followed number by number.
 
-#ifndef SCHED_SIM_PYTHON_RANDOM_H
-#define SCHED_SIM_PYTHON_RANDOM_H
+#ifndef PYTHON_RANDOM_H
+#define PYTHON_RANDOM_H
 
 #include <stdint.h>
 

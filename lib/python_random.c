@@ -7,7 +7,7 @@
 // Sources: see python_random.h; the constants are those of the paper and of the
 // authors' array seeding of 2002.
 
-#include "sched/sim/python_random.h"
+#include "python_random.h"
 
 enum { MIDDLE = 397 };
 
