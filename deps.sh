@@ -34,6 +34,9 @@ lib:liburing:2.3      liburing-dev         liburing-devel     liburing          
 lib:check:0.15        check                check-devel        check             check-dev         check-devel
 lib:jansson:2.13      libjansson-dev       jansson-devel      jansson           jansson-dev       libjansson-devel
 lib:libxxhash:0.8     libxxhash-dev        xxhash-devel       xxhash            xxhash-dev        xxhash-devel
+lib:libarchive:3.4    libarchive-dev       libarchive-devel   libarchive        libarchive-dev    libarchive-devel
+lib:libedit:3.1       libedit-dev          libedit-devel      libedit           libedit-dev       libedit-devel
+run:mke2fs            e2fsprogs            e2fsprogs          e2fsprogs         e2fsprogs         e2fsprogs
 run:gnuplot           gnuplot-nox          gnuplot            gnuplot           gnuplot           gnuplot
 header:argp.h         libc6-dev            glibc-devel        glibc             argp-standalone   glibc-devel
 header:linux/futex.h  linux-libc-dev       kernel-headers     linux-api-headers linux-headers     linux-glibc-devel
@@ -52,7 +55,6 @@ run:script            bsdutils             util-linux-script  util-linux        
 run:ps                procps               procps-ng          procps-ng         procps-ng         procps
 run:nc                netcat-openbsd       nmap-ncat          openbsd-netcat    netcat-openbsd    netcat-openbsd
 run:curl              curl                 curl               curl              curl              curl
-run:mke2fs            e2fsprogs            e2fsprogs          e2fsprogs         e2fsprogs         e2fsprogs
 run:genext2fs         genext2fs            genext2fs          -                 genext2fs         genext2fs
 run:perf              linux-perf           perf               perf              perf              perf
 run:hackbench         rt-tests             realtime-tests     rt-tests          rt-tests          rt-tests
@@ -213,15 +215,21 @@ install() {
 flags() {
 	folder=$1
 	static=${2-}
-	libraries='liburing check jansson libxxhash'
+	libraries='liburing check jansson libxxhash libedit'
+	# A static libarchive wants a dozen static libraries more.
+	archive=-DOSLAB_WITHOUT_ARCHIVE
+	if [ -z "$static" ]; then
+		libraries="$libraries libarchive" archive=
+	fi
 
-	words=$(missing "$deps" words | grep -vx gnuplot | joined)
+	words=$(missing "$deps" words | grep -vx -e gnuplot -e mke2fs | joined)
 	[ -z "$words" ] || die "missing here: $words; 'make deps' installs it"
 	argp=''
 	if ls /usr/lib*/libargp.* >/dev/null 2>&1; then
 		argp=-largp
 	fi
-	keep "$folder/cflags" "$("$pkg_config" $static --cflags $libraries)"
+	keep "$folder/cflags" \
+		"$("$pkg_config" $static --cflags $libraries) $archive"
 	keep "$folder/libs" \
 		"$("$pkg_config" $static --libs $libraries) $argp -lrt -lm"
 }

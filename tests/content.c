@@ -1,0 +1,6 @@
+#include "tests.h"
+
+Suite *content_suite(void)
+{
+	return suite_create("content");
+}

@@ -1,0 +1,6 @@
+#include "tests.h"
+
+Suite *crash_suite(void)
+{
+	return suite_create("crash");
+}

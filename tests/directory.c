@@ -1,0 +1,6 @@
+#include "tests.h"
+
+Suite *directory_suite(void)
+{
+	return suite_create("directory");
+}

@@ -1,0 +1,6 @@
+#include "tests.h"
+
+Suite *fsck_suite(void)
+{
+	return suite_create("fsck");
+}

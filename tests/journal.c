@@ -1,0 +1,6 @@
+#include "tests.h"
+
+Suite *journal_suite(void)
+{
+	return suite_create("journal");
+}
