@@ -52,6 +52,7 @@ run:shellcheck        shellcheck           ShellCheck         shellcheck        
 run:valgrind          valgrind+libc6-dbg   valgrind           valgrind          valgrind          valgrind
 run:setpriv           util-linux           util-linux         util-linux        setpriv           util-linux
 run:script            bsdutils             util-linux-script  util-linux        util-linux-misc   util-linux
+run:sfdisk            fdisk                util-linux         util-linux        sfdisk            util-linux
 run:ps                procps               procps-ng          procps-ng         procps-ng         procps
 run:nc                netcat-openbsd       nmap-ncat          openbsd-netcat    netcat-openbsd    netcat-openbsd
 run:curl              curl                 curl               curl              curl              curl

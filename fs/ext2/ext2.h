@@ -181,13 +181,18 @@ int64_t ext2_read(struct ext2 *fs, uint32_t ino, uint64_t offset, void *bytes,
 
 // Writes n bytes at `offset`; the file grows, holes stay holes. Blocks that hold
 // committed data are not overwritten: a changed block gets a new place. Does not
-// touch the times. -ENOSPC, -EFBIG.
+// touch the times. -ENOSPC, -EFBIG: the file is what it was. After another error
+// what was written up to there stays, and the size covers just that.
 int ext2_write(struct ext2 *fs, uint32_t ino, uint64_t offset,
 	       const void *bytes, size_t n);
 
 // The same from a file, as fast as the host can.
 int ext2_write_from(struct ext2 *fs, uint32_t ino, uint64_t offset, int fd,
 		    uint64_t from, uint64_t n);
+
+// Writes a file's runs to fd, an empty file, at the same offsets, as fast as the
+// host can; its holes stay holes, and fd has the file's size after it.
+int ext2_copy_out(struct ext2 *fs, const struct ext2_inode *inode, int fd);
 
 // Sets the size; what is beyond becomes free, what is new is a hole.
 int ext2_truncate(struct ext2 *fs, uint32_t ino, uint64_t size);
@@ -218,7 +223,7 @@ int ext2_map_blocks(struct ext2 *fs, const struct ext2_inode *inode,
 // Where pointer number `index` of such a block, or of the inode, stands.
 //
 // The path from the inode to the block `logical`: up to 4 steps (indirect), 6
-// (extents). step[0] is in the inode.
+// (extents). step[0] is in the inode. Returns how many steps there are.
 struct ext2_map_step {
 	uint64_t holder; // the block that holds the pointer (the inode's for 0)
 	uint32_t offset; // of the pointer in it
@@ -292,6 +297,10 @@ int ext2_readlink(struct ext2 *fs, uint32_t ino, char *target, size_t size);
 // copying does it only if they are set again afterwards.
 int ext2_create(struct ext2 *fs, uint32_t dir, const char *name, size_t length,
 		const struct ext2_inode *attributes, uint32_t *ino);
+// A regular file with its whole content: the inode is written once.
+int ext2_create_with(struct ext2 *fs, uint32_t dir, const char *name,
+		     size_t length, const struct ext2_inode *attributes,
+		     const void *bytes, size_t n, uint32_t *ino);
 int ext2_symlink(struct ext2 *fs, uint32_t dir, const char *name,
 		 size_t length, const struct ext2_inode *attributes,
 		 const char *target, size_t target_length, uint32_t *ino);
@@ -325,6 +334,25 @@ int ext2_set_xattr(struct ext2 *fs, uint32_t ino, const char *name,
 		   const void *value, size_t size);
 int ext2_remove_xattr(struct ext2 *fs, uint32_t ino, const char *name);
 
+// ## The log
+
+// What the log on `device` holds, for people: its superblock, and (each not NULL)
+// a call for each block of the log, those that count first. -ENOENT: no journal.
+struct journal_seen {
+	uint32_t log_block;      // of the journal
+	uint64_t disk_block;     // where that is
+	uint32_t sequence;
+	int type;                // JOURNAL_...; 0: a block of data
+	uint64_t home;           // data: where it belongs
+	bool escaped, revoked;   // revoked: replay leaves it out
+	uint64_t *revokes;       // of a JOURNAL_REVOKE block
+	uint32_t revoke_count;
+	bool live;               // belongs to a transaction that replay would play
+};
+int journal_look(struct device *device, struct disk_journal_super *super,
+		 int (*each)(void *context, const struct journal_seen *),
+		 void *context);
+
 // ## Making one
 
 struct ext2_plan {
@@ -344,12 +372,20 @@ struct ext2_plan {
 };
 
 // Writes an empty file system: root, lost+found. The device must read as zeros.
-// -EINVAL: such a size is not possible; -EFBIG.
+// -EINVAL: such a plan is not possible (a journal of less than 1024 blocks, or
+// longer than what is free in a row in one group); -ENOSPC: so few blocks do not
+// hold even the metadata; -EFBIG.
 int ext2_make(struct device *device, const struct ext2_plan *plan);
 
-// Blocks that plan's metadata take (for finding the least size that holds so much).
+// What of plan->blocks is not free in such a new file system (also a last group
+// that is left out), and how many inodes it has, the first 11 of which are in use
+// (10 without lost+found). For finding the least size that holds so much.
 int ext2_overhead(const struct ext2_plan *plan, uint64_t *blocks,
 		  uint32_t *inodes);
+
+// The journal, in blocks, that suits an image of so many blocks; 0: it is too
+// small for one.
+uint64_t ext2_journal_blocks(uint64_t blocks, uint32_t block_bytes);
 
 // Blocks, with those of its block map, that a file of such a size takes.
 uint64_t ext2_blocks_of(uint64_t data_blocks, uint32_t block_bytes);

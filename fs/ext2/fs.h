@@ -64,6 +64,15 @@ void cache_drop(struct buffer *buffer); // also of NULL
 void cache_dirty(struct cache *cache, struct buffer *buffer,
 		 enum block_kind kind);
 
+// Who knows which blocks were free at the last commit: their first change makes
+// them BLOCK_NEW, whatever kind the caller says.
+void cache_ask_new(struct cache *cache,
+		   bool (*is_new)(void *context, uint64_t block),
+		   void *context);
+
+// Its bytes, if they are in memory; until the next call.
+const uint8_t *cache_peek(struct cache *cache, uint64_t block);
+
 // A block that is free now: its content is no longer of interest to anybody.
 void cache_forget(struct cache *cache, uint64_t block);
 
@@ -98,7 +107,8 @@ struct ext2 {
 				// memory; `device` is it then
 	struct cache *cache;
 	enum { MODE_READ, MODE_FRESH, MODE_ORDERED, MODE_JOURNAL } mode;
-	bool failed;  // a commit failed: only closing is left
+	bool failed;  // a commit failed, or freeing blocks did half way: only
+		      // closing is left
 	bool decided;
 	bool replayed;
 
@@ -109,6 +119,9 @@ struct ext2 {
 	uint32_t group_count, blocks_per_group, inodes_per_group;
 	uint32_t first_data_block, free_inodes;
 	uint32_t pointers; // in a block of them: block_bytes / 4
+	uint32_t table_blocks; // of a group's inode table
+	uint32_t desc_blocks;  // of one copy of the descriptors
+	uint64_t overhead;     // blocks that can never hold files
 	struct group *groups;
 	struct ext2_time now;
 
@@ -137,6 +150,13 @@ static inline bool block_is_data(const struct ext2 *fs, uint64_t block)
 // Whether a group holds copies of superblock and descriptors (ext2_open's file).
 bool group_has_super(const struct ext2 *fs, uint32_t group);
 
+// Why an image is not opened, for people (features.c). `why` may be NULL.
+void refuse(struct ext2_refusal *why, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+// -ENOTSUP with the features named that we cannot read, or not write.
+int features_check(const uint32_t found[3], bool write,
+		   struct ext2_refusal *why);
+
 // ## Space (space.c)
 
 int space_make(struct ext2 *fs);
@@ -164,11 +184,15 @@ int inode_allocate(struct ext2 *fs, uint32_t dir, bool directory,
 // and dtime (that version is only written then: see inode_put_last).
 int inode_free(struct ext2 *fs, uint32_t ino, bool directory);
 
+// Whether it was allocated in this transaction.
+bool inode_is_new(struct ext2 *fs, uint32_t ino);
+
 // A block near which the data of an inode should begin.
 uint64_t inode_goal(const struct ext2 *fs, uint32_t ino);
 
 // ENOSPC that leaves all as before: what has been allocated since the mark is
 // given back. (For operations that fail half way.)
+uint64_t space_queued(const struct ext2 *fs); // blocks: freed, not yet applied
 int space_apply_freed(struct ext2 *fs); // into the bitmaps: commit.c calls it
 int space_committed(struct ext2 *fs);   // forget what is new: after a commit
 
@@ -182,6 +206,9 @@ void inode_decode(const struct ext2 *fs, uint32_t ino, const uint8_t *bytes,
 void inode_encode(const struct ext2 *fs, const struct ext2_inode *inode,
 		  uint8_t *bytes); // inode_bytes of them, all of them set
 
+int inode_clear(struct ext2 *fs, uint32_t ino); // all zeros
+int inode_bury(struct ext2 *fs, uint32_t ino);  // no links, time of deletion
+
 // The last link is gone: content, attributes block and inode are freed. The
 // inode as it is stays valid on the disk until no entry names it.
 int inode_remove(struct ext2 *fs, uint32_t ino);
@@ -192,12 +219,21 @@ int inode_remove(struct ext2 *fs, uint32_t ino);
 bool inode_has_map(const struct ext2_inode *inode); // not: device, fast symlink
 
 // Puts a run of blocks of the disk at `logical` (physical 0: makes holes). What was
-// there is freed. Changes *inode (block, sectors), does not inode_put it.
+// there is freed. Changes *inode (block, sectors), does not inode_put it. -ENOSPC
+// (no room for the indirect blocks): nothing has changed.
 int map_set(struct ext2 *fs, struct ext2_inode *inode, uint64_t logical,
 	    uint64_t physical, uint64_t blocks);
 // Frees all from block `logical` on, with the blocks of the map.
 int map_cut(struct ext2 *fs, struct ext2_inode *inode, uint64_t logical);
 int xattr_release(struct ext2 *fs, struct ext2_inode *inode);
+// A new inode in memory (no blocks, size 0) gets this content; not put. On an
+// error it is again without blocks. -ENOSPC, -EFBIG.
+int content_create(struct ext2 *fs, struct ext2_inode *inode, const void *bytes,
+		   size_t n);
+// The same as ext2_set_xattr, ext2_remove_xattr (value NULL) for an inode in
+// memory; not put.
+int xattr_change(struct ext2 *fs, struct ext2_inode *inode, const char *name,
+		 const void *value, size_t size);
 // Data that were gathered to be written in large pieces go to the device.
 int content_flush(struct ext2 *fs);
 void content_free(struct ext2 *fs);
@@ -205,6 +241,8 @@ void content_free(struct ext2 *fs);
 // ## Names (dir.c, htree.c)
 
 void directories_free(struct ext2 *fs);
+// Before a commit: indexes are built, room that was set aside is given back.
+int directories_finish(struct ext2 *fs);
 void directories_committed(struct ext2 *fs);
 int dir_add(struct ext2 *fs, uint32_t dir, const char *name, size_t length,
 	    uint32_t ino, enum entry_type type); // -EEXIST
@@ -237,22 +275,6 @@ int journal_commit(struct ext2 *fs);
 // empty and RECOVER goes. Trusts nothing. Orphans are not its business. *found: how
 // many transactions. Needs no open fs.
 int journal_replay(struct device *device, uint64_t *found);
-
-// What the log on `device` holds, for people: called for each block of the log.
-struct journal_seen {
-	uint32_t log_block;      // of the journal
-	uint64_t disk_block;     // where that is
-	uint32_t sequence;
-	int type;                // JOURNAL_...; 0: a block of data
-	uint64_t home;           // data: where it belongs
-	bool escaped, revoked;   // revoked: replay leaves it out
-	uint64_t *revokes;       // of a JOURNAL_REVOKE block
-	uint32_t revoke_count;
-	bool live;               // belongs to a transaction that replay would play
-};
-int journal_look(struct device *device, struct disk_journal_super *super,
-		 int (*each)(void *context, const struct journal_seen *),
-		 void *context);
 
 // A journal of `blocks` blocks, empty, in the blocks from `first` on (mkfs, and a
 // transaction that is larger than the log).

@@ -43,7 +43,15 @@ struct session {
 	struct ext2 *fs;
 	int flags;    // as opened
 	bool shared;  // a batch opened it; its owner commits
+
+	// Where relative paths in the image begin; 0: the root. See from_here.
+	uint32_t start;
 };
+
+static inline uint32_t from_here(const struct session *s)
+{
+	return s->start ? s->start : INO_ROOT;
+}
 
 struct command {
 	const char *name;
@@ -51,6 +59,7 @@ struct command {
 	const char *heading; // under which --help lists it: "Looking", "Changing",
 			     // "Making", "Explaining", "Caring", "Teaching"
 	int (*run)(struct session *, int argc, char **argv);
+	bool alone; // not inside a batch: it does not work on an open image
 };
 
 extern const struct command *const commands[]; // main.c; ends with NULL
@@ -87,6 +96,8 @@ int complain(const struct session *, int error, const char *fmt, ...)
 // A name as it can be printed: itself if it is printable UTF-8, else bytes as
 // \ooo; in a buffer that the caller frees.
 char *shown(const char *name, size_t length);
+// A line of ours that holds such names: a backslash stays as it is.
+char *shown_line(const char *line, size_t length);
 // The same for JSON: jansson wants UTF-8. json_set_name puts it into an object,
 // and where it is not UTF-8 its bytes, too: "name_bytes": "hex".
 json_t *json_name(const char *name, size_t length);
@@ -116,6 +127,10 @@ void json_list_end(struct json_list *);
 void put_wrapped(FILE *out, int columns, const char *before, int indent,
 		 const char *text);
 
+// A regular file's bytes to standard output. An exit status, having complained.
+int print_content(struct session *, const struct ext2_inode *inode,
+		  const char *path);
+
 // ## Progress: a bar on standard error, if that is a terminal and the work takes
 // longer than half a second. total 0: unknown.
 struct progress {
@@ -132,8 +147,8 @@ void progress_end(struct progress *);
 
 // ## Trees
 
-// A directory's entries in memory: without "." and ".." (unless `dots`), sorted
-// by name (bytes) or, which is faster to work off, by inode.
+// A directory's entries in memory, without "." and "..", by rising inode (that is
+// the fastest order to work them off in), or by name (its bytes), or as they lie.
 struct listed {
 	uint32_t ino;
 	uint8_t type, name_len;
@@ -146,7 +161,7 @@ struct listing {
 	char *names;
 	size_t name_bytes, name_room;
 };
-enum { LIST_SORTED = 1, LIST_DOTS = 2 };
+enum { LIST_SORTED = 1, LIST_AS_IS = 2, LIST_DOTS = 4 };
 int listing_read(struct ext2 *fs, uint32_t dir, int flags, struct listing *);
 void listing_free(struct listing *);
 
@@ -166,11 +181,18 @@ struct visit {
 int visit_tree(struct session *, uint32_t start, const char *path,
 	       bool sorted, int (*each)(void *context, struct visit *),
 	       void *context);
-// The same, and `leave` (may be NULL) for a directory after all that is in it.
-int visit_tree_twice(struct session *, uint32_t start, const char *path,
-		     bool sorted, int (*each)(void *context, struct visit *),
-		     int (*leave)(void *context, struct visit *),
-		     void *context);
+// The same, with all it can do.
+struct visitor {
+	int list_flags; // as of listing_read
+	int (*each)(void *context, struct visit *);
+	// For a directory that was entered, after all that is in it; or NULL.
+	int (*leave)(void *context, struct visit *);
+	// Whether to visit what has this name; or NULL: all.
+	bool (*wanted)(void *context, const struct listed *);
+	void *context;
+};
+int visit_with(struct session *, uint32_t start, const char *path,
+	       const struct visitor *);
 
 // The inode that a path in the image means, or has said why not and returns 1.
 int reach(struct session *, const char *path, int walk_flags, uint32_t *ino);
@@ -184,6 +206,29 @@ struct ext2_time time_now(void);
 // here and its place in main.c's table.
 
 extern const struct command ls_command;
+extern const struct command tree_command;
+extern const struct command cat_command;
 extern const struct command stat_command;
+extern const struct command df_command;
+extern const struct command find_command;
+extern const struct command get_command;
+extern const struct command mkdir_command;
+extern const struct command rm_command;
+extern const struct command mv_command;
+extern const struct command ln_command;
+extern const struct command chmod_command;
+extern const struct command chown_command;
+extern const struct command touch_command;
+extern const struct command truncate_command;
+extern const struct command mknod_command;
+extern const struct command xattr_command;
+extern const struct command mkfs_command;
+extern const struct command walk_command;
+extern const struct command dump_command;
+extern const struct command map_command;
+extern const struct command who_command;
+extern const struct command exercise_command;
+extern const struct command batch_command;
+extern const struct command shell_command;
 
 #endif

@@ -1,0 +1,272 @@
+// device_create.c - a new image appears whole, or not at all
+//
+// The file has no name while it is being made (open(2), O_TMPFILE), so whatever
+// ends the program leaves nothing behind. When it is whole and flushed it gets
+// its name: by linkat(2) where nothing has that name yet. A link cannot replace a
+// file, only rename(2) can, and that wants a name: so the file is linked as
+// .IMAGE.XXXXXX first and renamed at once. Last the directory is flushed, for the
+// name.
+//
+// Where the file system has no O_TMPFILE (or there is no /proc, by which such a
+// file is linked) it is .IMAGE.XXXXXX all the while; then kill -9 leaves that.
+//
+// The file that has the name until then is locked meanwhile: who is writing to it
+// would find it gone.
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fs/ext2/device_parts.h"
+
+enum {
+	PUBLIC_MODE = 0666,
+	NAME_TRIES = 100,
+	NAME_MOST = 255,
+	NAME_RANDOM = 6, // characters at its end
+};
+
+// ## Names
+
+// ".disk.img.a8Zq0k"; a long name is cut.
+static char *temporary_name(const char *name)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	uint8_t random[NAME_RANDOM];
+	char suffix[NAME_RANDOM + 1] = "";
+	char *made;
+
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		return NULL;
+	for (int i = 0; i < NAME_RANDOM; i++)
+		suffix[i] = letters[random[i] % (sizeof(letters) - 1)];
+	return asprintf(&made, ".%.*s.%s", NAME_MOST - 2 - NAME_RANDOM, name,
+			suffix) < 0
+		       ? NULL
+		       : made;
+}
+
+// Takes a name that nobody has, with `take`; it stays file->temporary.
+static int take_name(struct device_on_file *file,
+		     int (*take)(struct device_on_file *, const char *name))
+{
+	for (int turn = 0; turn < NAME_TRIES; turn++) {
+		char *name = temporary_name(file->name);
+
+		if (!name)
+			return -ENOMEM;
+
+		int error = take(file, name);
+
+		if (!error) {
+			file->temporary = name;
+			return 0;
+		}
+		free(name);
+		if (error != -EEXIST)
+			return error;
+	}
+	return -EEXIST;
+}
+
+static int take_by_open(struct device_on_file *file, const char *name)
+{
+	file->fd = openat(file->dir, name,
+			  O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, PUBLIC_MODE);
+	return file->fd < 0 ? -errno : 0;
+}
+
+static int take_by_link(struct device_on_file *file, const char *name)
+{
+	char self[64];
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", file->fd);
+	return linkat(AT_FDCWD, self, file->dir, name, AT_SYMLINK_FOLLOW)
+		       ? -errno
+		       : 0;
+}
+
+// ## Making
+
+// The directory and the last component of where it is to be. A symlink stays what
+// it is: the file it leads to is replaced.
+static int find_place(struct device_on_file *file, const char *path)
+{
+	struct stat info;
+
+	if (lstat(path, &info))
+		file->path = errno == ENOENT ? strdup(path) : NULL;
+	else if (!S_ISLNK(info.st_mode))
+		file->path = strdup(path);
+	else if (!(file->path = realpath(path, NULL)))
+		return errno == ENOENT ? -EEXIST : -errno;
+	if (!file->path)
+		return -errno;
+
+	char *slash = strrchr(file->path, '/');
+
+	file->name = slash ? slash + 1 : file->path;
+	if (!*file->name)
+		return *path ? -EISDIR : -ENOENT;
+
+	char *above = slash == file->path ? strdup("/")
+		      : slash ? strndup(file->path, slash - file->path)
+			      : strdup(".");
+
+	if (!above)
+		return -ENOMEM;
+	file->dir = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (file->dir < 0 && errno == EACCES)
+		file->dir = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	free(above);
+	return file->dir < 0 ? -errno : 0;
+}
+
+// Locks what has the name now, if anything has and we may.
+static int lock_replaced(struct device_on_file *file, struct stat *info)
+{
+	int error;
+
+	if (fstatat(file->dir, file->name, info, AT_SYMLINK_NOFOLLOW)) {
+		info->st_mode = 0;
+		return errno == ENOENT ? 0 : -errno;
+	}
+	if (!S_ISREG(info->st_mode))
+		return -EEXIST;
+	file->replaced = openat(file->dir, file->name,
+				O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (file->replaced < 0)
+		return errno == EACCES ? 0 : -errno;
+	error = device_lock(file->replaced, true);
+	if (error)
+		return error == -EWOULDBLOCK ? error : 0;
+	return device_under_loop(file->replaced, 0, info->st_size);
+}
+
+// Opens a file without name, or with a temporary one.
+static int open_new(struct device_on_file *file)
+{
+	char self[64];
+
+	file->fd = openat(file->dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
+			  PUBLIC_MODE);
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", file->fd);
+	if (file->fd >= 0 && !access(self, F_OK))
+		return 0;
+	if (file->fd >= 0)
+		close(file->fd);
+	file->fd = -1;
+	return take_name(file, take_by_open);
+}
+
+// The mode of the file that is replaced, and its owner where we may.
+static int take_over(int fd, const struct stat *old)
+{
+	struct stat now;
+
+	if (!old->st_mode)
+		return 0;
+	if (fstat(fd, &now))
+		return -errno;
+	if ((now.st_uid != old->st_uid || now.st_gid != old->st_gid) &&
+	    fchown(fd, old->st_uid, old->st_gid) && errno != EPERM &&
+	    errno != EINVAL)
+		return -errno;
+	return fchmod(fd, old->st_mode & 0777) ? -errno : 0;
+}
+
+int device_create(const char *path, uint64_t bytes, struct device **made)
+{
+	struct device_on_file place = { .dir = -1, .fd = -1, .replaced = -1 };
+	struct device_on_file *file = NULL;
+	struct stat old;
+	int error = find_place(&place, path);
+
+	if (!error)
+		error = lock_replaced(&place, &old);
+	if (!error && bytes > INT64_MAX)
+		error = -EFBIG;
+	if (!error)
+		error = open_new(&place);
+	if (!error)
+		error = take_over(place.fd, &old);
+	if (!error && ftruncate(place.fd, bytes))
+		error = -errno;
+	if (!error)
+		error = device_lock(place.fd, true);
+	if (!error || error == -ENOLCK || error == -EOPNOTSUPP) {
+		error = device_on_fd(place.fd, 0, bytes, true, &file);
+		if (error)
+			place.fd = -1;
+	}
+	if (!error) {
+		file->path = place.path;
+		file->name = place.name;
+		file->temporary = place.temporary;
+		file->dir = place.dir;
+		file->replaced = place.replaced;
+		*made = &file->device;
+		return 0;
+	}
+	if (place.temporary)
+		unlinkat(place.dir, place.temporary, 0);
+	if (place.fd >= 0)
+		close(place.fd);
+	if (place.dir >= 0)
+		close(place.dir);
+	if (place.replaced >= 0)
+		close(place.replaced);
+	free(place.temporary);
+	free(place.path);
+	return error;
+}
+
+// ## Publishing
+
+// The name is on stable storage. A directory that we may not read cannot be
+// flushed: then all of its file system is. (EINVAL: such a file system keeps
+// nothing.)
+static int flush_name(struct device_on_file *file)
+{
+	if (!fsync(file->dir) || errno == EINVAL)
+		return 0;
+	if (errno != EBADF)
+		return -errno;
+	return syncfs(file->fd) ? -errno : 0;
+}
+
+int device_publish(struct device *device)
+{
+	struct device_on_file *file = (struct device_on_file *)device;
+	int error = 0;
+
+	if (strcmp(device->kind->name, "file") || !file->path)
+		return -EINVAL;
+	if (fsync(file->fd))
+		return -errno;
+	if (!file->temporary) {
+		error = take_by_link(file, file->name);
+		if (!error)
+			goto named;
+		if (error == -EEXIST)
+			error = take_name(file, take_by_link);
+		if (error)
+			return error;
+	}
+	if (renameat(file->dir, file->temporary, file->dir, file->name))
+		return -errno;
+	free(file->temporary);
+	file->temporary = NULL;
+named:
+	error = flush_name(file);
+	free(file->path);
+	file->path = NULL;
+	return error;
+}

@@ -1,0 +1,366 @@
+// # img shell: the commands of img, by hand
+//
+//     $ img shell disk.img
+//     / > cd home/ubuntu
+//     /home/ubuntu > ls -l
+//     ...
+//     /home/ubuntu > put ../notes.txt .
+//
+// A line is a command of img without IMAGE; paths may be relative to where cd led.
+// Every line is a process and a transaction of its own: Ctrl-C ends the command and
+// not the shell, and the image is free for others between two lines. Tab completes
+// commands and the image's paths, and names of the host after ./ or ../ or for
+// the sources of put. From a pipe it reads lines as a batch --each --keep-going does.
+//
+// Line editing: libedit, by its interface of GNU readline.
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdio_ext.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <editline/readline.h>
+
+#include "fs/img/img.h"
+#include "fs/img/words.h"
+#include "must.h"
+
+static const struct argp parser = {
+	.args_doc = "IMAGE",
+	.doc = "Takes commands of img by hand, without IMAGE, with cd, pwd, "
+	       "help and exit; Tab completes."
+	       "\vExample:\n"
+	       "  img shell disk.img",
+};
+
+// What libedit calls has no argument to carry this.
+static struct shell {
+	struct session *session;
+	char *cwd; // begins and ends with / ; the root is "/"
+	bool terminal;
+	int status;
+} shell;
+
+// ## Where we are
+
+// "a", "../b" and "/c" as seen from cwd, without dots and double slashes.
+static char *absolute(const char *path)
+{
+	char *all = NULL, *rest, *part;
+	size_t length = 0;
+
+	must(asprintf(&all, "%s/%s", *path == '/' ? "" : shell.cwd, path));
+	char *clean = must_ptr(calloc(1, strlen(all) + 3));
+	rest = all;
+	clean[length++] = '/';
+	while ((part = strsep(&rest, "/"))) {
+		if (!*part || !strcmp(part, "."))
+			continue;
+		if (!strcmp(part, "..")) {
+			while (length > 1 && clean[--length - 1] != '/')
+				;
+			continue;
+		}
+		memcpy(clean + length, part, strlen(part));
+		length += strlen(part);
+		clean[length++] = '/';
+	}
+	clean[length] = '\0';
+	free(all);
+	return clean;
+}
+
+// A session on the same image, not yet open.
+static struct session fresh(void)
+{
+	return (struct session){
+		.command = "shell",
+		.image_path = shell.session->image_path,
+		.offset = shell.session->offset,
+		.bytes = shell.session->bytes,
+		.partition = shell.session->partition,
+		.quiet = true,
+	};
+}
+
+static int change_directory(int argc, char **argv)
+{
+	char *path = absolute(argc > 1 ? argv[1] : "/");
+	struct session s = fresh();
+	struct ext2_inode inode;
+
+	int status = session_open(&s, EXT2_READ_ONLY);
+	if (!status)
+		status = reach_inode(&s, path, 0, &inode);
+	if (!status && !S_ISDIR(inode.mode))
+		status = complain(&s, -ENOTDIR, "%s", path);
+	session_end(&s, status);
+	if (status) {
+		free(path);
+		return status;
+	}
+	free(shell.cwd);
+	shell.cwd = path;
+	return EXIT_SUCCESS;
+}
+
+// ## A line
+
+// In a process of its own; the words get IMAGE in front. What the shell has read of
+// its input ahead is not this process's to give back.
+static _Noreturn void perform(const struct command *command,
+			      const struct words *words)
+{
+	struct session s = fresh();
+	char name[64], **argv;
+
+	s.command = command->name;
+	s.quiet = false;
+	s.image_path = NULL;
+	argv = must_ptr(calloc((size_t)words->count + 2, sizeof *argv));
+	snprintf(name, sizeof name, "img %s", command->name);
+	argv[0] = name;
+	argv[1] = (char *)shell.session->image_path;
+	memcpy(argv + 2, words->word + 1,
+	       (size_t)(words->count - 1) * sizeof *argv);
+	struct session look = fresh();
+	if (session_open(&look, EXT2_READ_ONLY) == 0 &&
+	    ext2_walk(look.fs, INO_ROOT, shell.cwd, 0, NULL, NULL, &s.start) !=
+		    0)
+		s.start = 0;
+	session_end(&look, EXIT_FAILURE);
+	int status = command->run(&s, words->count + 1, argv);
+	exit(options_end(session_end(&s, status)));
+}
+
+static int run_apart(const struct command *command, const struct words *words)
+{
+	int state;
+
+	fflush(stdout);
+	pid_t child = must(fork());
+	if (!child) {
+		signal(SIGINT, SIG_DFL);
+		__fpurge(stdin);
+		perform(command, words);
+	}
+	while (waitpid(child, &state, 0) == -1)
+		if (errno != EINTR)
+			return EXIT_FAILURE;
+	if (WIFSIGNALED(state)) {
+		fprintf(stderr, "%s: %s\n", command->name,
+			strsignal(WTERMSIG(state)));
+		return 128 + WTERMSIG(state);
+	}
+	return WEXITSTATUS(state);
+}
+
+static int help(void)
+{
+	printf("cd [DIR]   where relative paths begin\n"
+	       "pwd        says it\n"
+	       "exit       leaves (as Ctrl-D does)\n\n"
+	       "and the commands of img, without IMAGE:\n");
+	for (size_t i = 0; commands[i]; i++)
+		if (!commands[i]->alone || !strcmp(commands[i]->name, "fsck"))
+			printf("  %-10s %s\n", commands[i]->name,
+			       commands[i]->summary);
+	printf("\n`ls --help' and the like say more.\n");
+	return EXIT_SUCCESS;
+}
+
+// Returns false when it is the last line.
+static bool play_line(const char *line)
+{
+	struct words words;
+	bool go_on = true;
+
+	if (words_of(line, &words) != 0) {
+		fprintf(stderr, "img shell: want the end of the quote\n");
+		shell.status = EXIT_USAGE;
+		return true;
+	}
+	const char *name = words.count ? words.word[0] : "";
+	const struct command *command = command_called(name);
+	if (!strcmp(name, "exit") || !strcmp(name, "quit"))
+		go_on = false;
+	else if (!strcmp(name, "cd"))
+		shell.status = change_directory(words.count, words.word);
+	else if (!strcmp(name, "pwd"))
+		printf("%s\n", shell.cwd);
+	else if (!strcmp(name, "help"))
+		shell.status = help();
+	else if (command && command != &shell_command)
+		shell.status = run_apart(command, &words);
+	else if (words.count) {
+		char *text = shown(name, strlen(name));
+		fprintf(stderr, "img shell: no command `%s'; `help' lists "
+				"them\n",
+			text);
+		free(text);
+		shell.status = EXIT_USAGE;
+	}
+	words_free(&words);
+	return go_on;
+}
+
+// ## Completion
+
+struct matches {
+	char **text;
+	size_t count, next;
+	const char *before; // the directory as the user wrote it
+	const char *begin;
+	size_t begin_length;
+};
+
+static void add_match(struct matches *m, const char *before, size_t n,
+		      const char *name, size_t length, const char *after)
+{
+	m->text = must_ptr(realloc(m->text,
+				   (m->count + 1) * sizeof *m->text));
+	must(asprintf(&m->text[m->count++], "%.*s%.*s%s", (int)n, before,
+		      (int)length, name, after));
+}
+
+static int match_entry(void *context, const struct ext2_entry *entry)
+{
+	struct matches *m = context;
+	bool dots = entry->name[0] == '.' &&
+		    (entry->name_len == 1 ||
+		     (entry->name_len == 2 && entry->name[1] == '.'));
+
+	if (!dots && entry->name_len >= m->begin_length &&
+	    !memcmp(entry->name, m->begin, m->begin_length))
+		add_match(m, m->before, (size_t)(m->begin - m->before),
+			  entry->name, entry->name_len,
+			  entry->type == TYPE_DIRECTORY ? "/" : "");
+	return 0;
+}
+
+static void match_paths(struct matches *m, const char *text)
+{
+	const char *slash = strrchr(text, '/');
+	struct session s = fresh();
+	uint32_t dir;
+
+	m->before = text;
+	m->begin = slash ? slash + 1 : text;
+	m->begin_length = strlen(m->begin);
+	char *above = must_ptr(strndup(text, (size_t)(m->begin - text)));
+	char *path = absolute(above);
+	if (session_device(&s, DEVICE_READ) == 0 &&
+	    ext2_open(s.device, 0, &s.fs, NULL) == 0 &&
+	    ext2_walk(s.fs, INO_ROOT, path, 0, NULL, NULL, &dir) == 0)
+		ext2_list(s.fs, dir, match_entry, m);
+	session_end(&s, EXIT_FAILURE);
+	free(path);
+	free(above);
+}
+
+static void match_commands(struct matches *m, const char *text)
+{
+	static const char *const own[] = { "cd", "pwd", "help", "exit" };
+
+	for (size_t i = 0; commands[i]; i++)
+		if (!strncmp(commands[i]->name, text, strlen(text)))
+			add_match(m, "", 0, commands[i]->name,
+				  strlen(commands[i]->name), "");
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+		if (!strncmp(own[i], text, strlen(text)))
+			add_match(m, "", 0, own[i], strlen(own[i]), "");
+}
+
+static struct matches found;
+
+// Asked again and again until it has no more.
+static char *next_match(const char *text, int state)
+{
+	if (!state) {
+		free(found.text);
+		found = (struct matches){ 0 };
+		if (rl_point == (int)strlen(text))
+			match_commands(&found, text);
+		else
+			match_paths(&found, text);
+	}
+	return found.next < found.count ? found.text[found.next++] : NULL;
+}
+
+static bool of_host(const char *text)
+{
+	return !strncmp(text, "./", 2) || !strncmp(text, "../", 3) ||
+	       (!strncmp(rl_line_buffer, "put ", 4) && *text != '/');
+}
+
+static char **complete(const char *text, int start, int end)
+{
+	(void)end;
+	if (start > 0 && of_host(text))
+		return NULL;
+	rl_attempted_completion_over = 1;
+	rl_completion_append_character = '\0';
+	return rl_completion_matches(text, next_match);
+}
+
+// ## The shell
+
+static char *next_line(void)
+{
+	char *prompt = NULL, *line = NULL;
+	size_t room = 0;
+
+	if (shell.terminal) {
+		char *cwd = shown(shell.cwd, strlen(shell.cwd));
+		must(asprintf(&prompt, "%s > ", cwd));
+		line = readline(prompt);
+		if (line && *line)
+			add_history(line);
+		free(prompt);
+		free(cwd);
+		return line;
+	}
+	if (getline(&line, &room, stdin) != -1)
+		return line;
+	free(line);
+	return NULL;
+}
+
+static int play(struct session *s, int argc, char **argv)
+{
+	char *line;
+	bool go_on = true;
+
+	command_parse(s, &parser, argc, argv, NULL);
+	shell = (struct shell){
+		.session = s,
+		.cwd = must_ptr(strdup("/")),
+		.terminal = isatty(STDIN_FILENO),
+	};
+	int status = session_open(s, EXT2_READ_ONLY);
+	if (status)
+		return status;
+	session_end(s, EXIT_FAILURE);
+	signal(SIGINT, SIG_IGN);
+	rl_readline_name = "img";
+	rl_attempted_completion_function = complete;
+	while (go_on && (line = next_line())) {
+		go_on = play_line(line);
+		free(line);
+	}
+	if (shell.terminal && go_on)
+		putchar('\n');
+	free(shell.cwd);
+	return shell.status;
+}
+
+const struct command shell_command = {
+	"shell", "these commands by hand, with completion", "Changing", play,
+	.alone = true
+};
