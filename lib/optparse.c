@@ -38,6 +38,8 @@ static int read_integer(const char *text, bool *negative, uint64_t *size)
 {
 	static const char digits[] = "0123456789abcdef";
 
+	if (!text)
+		return -EINVAL;
 	*negative = *text == '-';
 	*size = 0;
 	unsigned base = base_of(&text);

@@ -363,7 +363,8 @@ START_TEST(undo_file_cut_off_or_damaged)
 		size_t at = i < 64 ? (size_t)i : random_below(&random, n);
 
 		memcpy(mine, bytes, n);
-		mine[at] ^= 1 << random_below(&random, 8);
+		mine[at] = (uint8_t)(bytes[at] ^
+				     1 << random_below(&random, 8));
 		make_file(bad, mine, n);
 
 		int error = device_undo(b.base, bad);

@@ -97,8 +97,8 @@ static void judge_case(const char *path)
 	if (json_is_string(full)) {
 		ck_assert_str_eq(json_string_value(full),
 				 text_at(our_full, "what"));
-		ck_assert_uint_eq((size_t)json_integer_value(json_object_get(
-					  our_full, "after")),
+		ck_assert_uint_eq((size_t)json_integer_value(
+					  json_object_get(our_full, "after")),
 				  json_array_size(ops));
 	} else {
 		ck_assert(json_is_null(our_full));
@@ -159,8 +159,7 @@ static void consistent(const json_t *state)
 		references += strtoul(at + 3, NULL, 10);
 	for (const char *at = inodes; (at = strstr(at, " a:")); at++)
 		addresses += at[3] != '-';
-	ck_assert_uint_eq(references,
-			  occurrences(text_at(state, "data"), ","));
+	ck_assert_uint_eq(references, occurrences(text_at(state, "data"), ","));
 	ck_assert_uint_eq(addresses, ones(text_at(state, "data_bitmap")));
 }
 
@@ -177,10 +176,10 @@ START_TEST(vsfs_consistent)
 		json_t *states = json_object_get(answers, "states");
 		json_t *ops = json_object_get(answers, "operations");
 		ck_assert_uint_eq(json_array_size(states), 201);
-		json_array_foreach(states, i, state)
-			consistent(state);
+		json_array_foreach(states, i, state) consistent(state);
 		// What failed changed nothing.
-		json_array_foreach(ops, i, op) {
+		json_array_foreach(ops, i, op)
+		{
 			if (json_is_null(json_object_get(op, "error")))
 				continue;
 			failed++;

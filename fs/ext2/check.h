@@ -16,21 +16,21 @@
 
 // Repair or not, and what may be done without asking (fsck -p).
 struct finding {
-	const char *code;  // "inode-bitmap", "double-block": stable, for tests
-	bool safe;         // preen: nobody loses anything by the repair
-	uint64_t block;    // 0: none
-	uint32_t inode;    // 0: none
-	const char *path;  // "/home/x" as far as known, or NULL
-	const char *text;  // a sentence: what is wrong
+	const char *code;   // "inode-bitmap", "double-block": stable, for tests
+	bool safe;          // preen: nobody loses anything by the repair
+	uint64_t block;     // 0: none
+	uint32_t inode;     // 0: none
+	const char *path;   // "/home/x" as far as known, or NULL
+	const char *text;   // a sentence: what is wrong
 	const char *repair; // what the repair does: "clears the entry"
 };
 
 struct check_options {
 	bool repair;
-	bool force; // also when the superblock says that it is clean
+	bool force;           // also when the superblock says that it is clean
 	uint64_t super_block; // 0: the first, and a copy when that is no good
 	uint32_t block_bytes; // with super_block; 0: found out
-	int threads; // for reading; 0: as many as help
+	int threads;          // for reading; 0: as many as help
 
 	// Asked for each finding when repair is set; true: do it. NULL: all.
 	bool (*agree)(void *context, const struct finding *);
@@ -41,7 +41,7 @@ struct check_options {
 
 struct check_result {
 	uint64_t findings, repaired, left; // left: not repaired
-	bool was_clean;       // the superblock said so, and nothing was read
+	bool was_clean; // the superblock said so, and nothing was read
 	uint32_t inodes, used_inodes, directories, files, links, fragmented;
 	uint64_t blocks, used_blocks;
 };

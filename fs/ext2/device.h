@@ -121,8 +121,12 @@ int device_undo(struct device *, const char *undo_path);
 
 // ## Recording and failing (tests)
 
-enum recorded_kind { RECORDED_WRITE, RECORDED_FLUSH, RECORDED_PUNCH,
-		     RECORDED_RESIZE };
+enum recorded_kind {
+	RECORDED_WRITE,
+	RECORDED_FLUSH,
+	RECORDED_PUNCH,
+	RECORDED_RESIZE
+};
 
 struct recorded {
 	enum recorded_kind kind;
@@ -148,10 +152,10 @@ void recording_clear(struct recording *);
 // ## Partitions
 
 struct partition {
-	int number;           // from 1
+	int number; // from 1
 	uint64_t offset, bytes;
-	char type[40];        // "83", or a GUID
-	char name[40];        // GPT; UTF-8
+	char type[40]; // "83", or a GUID
+	char name[40]; // GPT; UTF-8
 };
 
 // Reads the partition table of a disk image (MBR with extended partitions, GPT;

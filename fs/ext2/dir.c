@@ -449,7 +449,7 @@ static void note_removal(struct ext2 *fs, struct directory *d,
 int dir_remove(struct ext2 *fs, uint32_t dir, const char *name, size_t length)
 {
 	struct directory *d;
-	struct spot spot;
+	struct spot spot = { 0 };
 	struct buffer *buffer;
 	uint32_t owner, slack;
 	int error = dir_open(fs, dir, &d);

@@ -238,10 +238,10 @@ struct ext2_entry {
 	uint32_t ino;
 	uint8_t type; // enum entry_type
 	uint8_t name_len;
-	const char *name;  // not terminated; valid during the call
-	uint64_t logical;  // block of the directory
-	uint64_t block;    // of the disk
-	uint32_t offset;   // in that block
+	const char *name; // not terminated; valid during the call
+	uint64_t logical; // block of the directory
+	uint64_t block;   // of the disk
+	uint32_t offset;  // in that block
 	uint32_t rec_len;
 };
 
@@ -263,13 +263,13 @@ enum { EXT2_NOFOLLOW = 1 }; // a symlink at the end is what is meant
 // What a walk does, told step by step.
 struct ext2_step {
 	enum { STEP_START, STEP_ENTRY, STEP_SYMLINK } kind;
-	uint32_t dir;             // where the walk stands
-	const char *name;         // STEP_ENTRY: the component that was looked up
+	uint32_t dir;     // where the walk stands
+	const char *name; // STEP_ENTRY: the component that was looked up
 	size_t name_len;
-	struct ext2_entry entry;  // STEP_ENTRY: where it was found
-	uint32_t ino;             // the inode that is reached
-	const char *target;       // STEP_SYMLINK: what it says
-	int depth;                // of symlinks followed so far
+	struct ext2_entry entry; // STEP_ENTRY: where it was found
+	uint32_t ino;            // the inode that is reached
+	const char *target;      // STEP_SYMLINK: what it says
+	int depth;               // of symlinks followed so far
 };
 
 // From `start` (INO_ROOT for paths from the root; a path that begins with /
@@ -301,9 +301,9 @@ int ext2_create(struct ext2 *fs, uint32_t dir, const char *name, size_t length,
 int ext2_create_with(struct ext2 *fs, uint32_t dir, const char *name,
 		     size_t length, const struct ext2_inode *attributes,
 		     const void *bytes, size_t n, uint32_t *ino);
-int ext2_symlink(struct ext2 *fs, uint32_t dir, const char *name,
-		 size_t length, const struct ext2_inode *attributes,
-		 const char *target, size_t target_length, uint32_t *ino);
+int ext2_symlink(struct ext2 *fs, uint32_t dir, const char *name, size_t length,
+		 const struct ext2_inode *attributes, const char *target,
+		 size_t target_length, uint32_t *ino);
 int ext2_link(struct ext2 *fs, uint32_t dir, const char *name, size_t length,
 	      uint32_t ino);
 int ext2_unlink(struct ext2 *fs, uint32_t dir, const char *name,
@@ -339,15 +339,15 @@ int ext2_remove_xattr(struct ext2 *fs, uint32_t ino, const char *name);
 // What the log on `device` holds, for people: its superblock, and (each not NULL)
 // a call for each block of the log, those that count first. -ENOENT: no journal.
 struct journal_seen {
-	uint32_t log_block;      // of the journal
-	uint64_t disk_block;     // where that is
+	uint32_t log_block;  // of the journal
+	uint64_t disk_block; // where that is
 	uint32_t sequence;
-	int type;                // JOURNAL_...; 0: a block of data
-	uint64_t home;           // data: where it belongs
-	bool escaped, revoked;   // revoked: replay leaves it out
-	uint64_t *revokes;       // of a JOURNAL_REVOKE block
+	int type;              // JOURNAL_...; 0: a block of data
+	uint64_t home;         // data: where it belongs
+	bool escaped, revoked; // revoked: replay leaves it out
+	uint64_t *revokes;     // of a JOURNAL_REVOKE block
 	uint32_t revoke_count;
-	bool live;               // belongs to a transaction that replay would play
+	bool live; // belongs to a transaction that replay would play
 };
 int journal_look(struct device *device, struct disk_journal_super *super,
 		 int (*each)(void *context, const struct journal_seen *),

@@ -35,11 +35,11 @@ enum block_kind {
 
 struct buffer {
 	uint64_t block;
-	uint8_t *bytes; // block_bytes of them, aligned to 8
+	uint8_t *bytes;       // block_bytes of them, aligned to 8
 	enum block_kind kind; // of a dirty one
 	bool dirty;
 	unsigned pins;
-	struct buffer *next_same_hash;          // the cache's own
+	struct buffer *next_same_hash; // the cache's own
 	struct buffer *older, *newer;
 };
 
@@ -107,8 +107,8 @@ struct ext2 {
 				// memory; `device` is it then
 	struct cache *cache;
 	enum { MODE_READ, MODE_FRESH, MODE_ORDERED, MODE_JOURNAL } mode;
-	bool failed;  // a commit failed, or freeing blocks did half way: only
-		      // closing is left
+	bool failed; // a commit failed, or freeing blocks did half way: only
+		     // closing is left
 	bool decided;
 	bool replayed;
 
@@ -118,7 +118,7 @@ struct ext2 {
 	uint64_t blocks, free_blocks;
 	uint32_t group_count, blocks_per_group, inodes_per_group;
 	uint32_t first_data_block, free_inodes;
-	uint32_t pointers; // in a block of them: block_bytes / 4
+	uint32_t pointers;     // in a block of them: block_bytes / 4
 	uint32_t table_blocks; // of a group's inode table
 	uint32_t desc_blocks;  // of one copy of the descriptors
 	uint64_t overhead;     // blocks that can never hold files

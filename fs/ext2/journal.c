@@ -298,7 +298,7 @@ static int add_copy(void *context, uint64_t block, const uint8_t *bytes)
 // could where the journal's blocks held another one before.
 static int end_log(struct writer *writer)
 {
-	struct disk_journal_header header;
+	struct disk_journal_header header = { 0 };
 	uint64_t place;
 	uint8_t *bytes;
 	int error;

@@ -38,8 +38,8 @@ static int collect(void *context, const struct log_item *item)
 	for (int64_t i = 0; i < n; i++) {
 		if (look->count == look->room) {
 			size_t room = look->room ? look->room * 2 : 64;
-			struct revoke *more =
-				realloc(look->revoke, room * sizeof *more);
+			struct revoke *more = realloc(look->revoke,
+						      room * sizeof *more);
 			if (!more)
 				return -ENOMEM;
 			look->revoke = more;
@@ -114,8 +114,7 @@ static int walk_twice(struct look *look, uint32_t at, uint32_t sequence,
 		      const uint32_t *end)
 {
 	look->count = 0;
-	int stop = log_walk(look->log, at, sequence, end, false, collect,
-			    look);
+	int stop = log_walk(look->log, at, sequence, end, false, collect, look);
 
 	if (look->count)
 		qsort(look->revoke, look->count, sizeof *look->revoke,

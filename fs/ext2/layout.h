@@ -144,35 +144,35 @@ enum {
 enum { FLAG_SIGNED_HASH = 1, FLAG_UNSIGNED_HASH = 2 };
 
 struct disk_super {
-	le32 s_inodes_count;      // in all groups together
-	le32 s_blocks_count;      // from block 0 on
-	le32 s_r_blocks_count;    // reserved for root
+	le32 s_inodes_count;   // in all groups together
+	le32 s_blocks_count;   // from block 0 on
+	le32 s_r_blocks_count; // reserved for root
 	le32 s_free_blocks_count;
 	le32 s_free_inodes_count;
-	le32 s_first_data_block;  // 1 with 1 KiB blocks, else 0
-	le32 s_log_block_size;    // block bytes = 1024 << this
-	le32 s_log_cluster_size;  // the same (fragments, bigalloc)
+	le32 s_first_data_block; // 1 with 1 KiB blocks, else 0
+	le32 s_log_block_size;   // block bytes = 1024 << this
+	le32 s_log_cluster_size; // the same (fragments, bigalloc)
 	le32 s_blocks_per_group;
 	le32 s_clusters_per_group;
 	le32 s_inodes_per_group;
-	le32 s_mtime;             // last mount
-	le32 s_wtime;             // last write
+	le32 s_mtime; // last mount
+	le32 s_wtime; // last write
 	le16 s_mnt_count;
-	le16 s_max_mnt_count;     // 0xffff: never check because of this
-	le16 s_magic;             // EXT2_MAGIC
+	le16 s_max_mnt_count; // 0xffff: never check because of this
+	le16 s_magic;         // EXT2_MAGIC
 	le16 s_state;
-	le16 s_errors;            // 1 go on, 2 read-only, 3 panic
+	le16 s_errors; // 1 go on, 2 read-only, 3 panic
 	le16 s_minor_rev_level;
 	le32 s_lastcheck;
 	le32 s_checkinterval;
-	le32 s_creator_os;        // 0: Linux
-	le32 s_rev_level;         // 1: the fields below count
+	le32 s_creator_os; // 0: Linux
+	le32 s_rev_level;  // 1: the fields below count
 	le16 s_def_resuid;
 	le16 s_def_resgid;
 
-	le32 s_first_ino;         // 11: the first that is not reserved
+	le32 s_first_ino; // 11: the first that is not reserved
 	le16 s_inode_size;
-	le16 s_block_group_nr;    // in which group this copy stands
+	le16 s_block_group_nr; // in which group this copy stands
 	le32 s_feature_compat;
 	le32 s_feature_incompat;
 	le32 s_feature_ro_compat;
@@ -184,17 +184,17 @@ struct disk_super {
 	uint8_t s_prealloc_dir_blocks;
 	le16 s_reserved_gdt_blocks; // after the descriptors of each copy
 	uint8_t s_journal_uuid[16];
-	le32 s_journal_inum;      // 8
+	le32 s_journal_inum; // 8
 	le32 s_journal_dev;
-	le32 s_last_orphan;       // head of a list through i_dtime
+	le32 s_last_orphan; // head of a list through i_dtime
 	le32 s_hash_seed[4];
 	uint8_t s_def_hash_version; // 0 legacy, 1 half MD4, 2 TEA
 	uint8_t s_jnl_backup_type;  // 1: s_jnl_blocks holds a copy
-	le16 s_desc_size;         // with 64bit: 64
+	le16 s_desc_size;           // with 64bit: 64
 	le32 s_default_mount_opts;
 	le32 s_first_meta_bg;
 	le32 s_mkfs_time;
-	le32 s_jnl_blocks[17];    // i_block of the journal, size high, size
+	le32 s_jnl_blocks[17]; // i_block of the journal, size high, size
 	le32 s_blocks_count_hi;
 	le32 s_r_blocks_count_hi;
 	le32 s_free_blocks_hi;
@@ -220,7 +220,7 @@ enum { GROUP_INODE_UNINIT = 1, GROUP_BLOCK_UNINIT = 2, GROUP_ZEROED = 4 };
 struct disk_group {
 	le32 bg_block_bitmap; // a block number
 	le32 bg_inode_bitmap;
-	le32 bg_inode_table;  // its first block
+	le32 bg_inode_table; // its first block
 	le16 bg_free_blocks_count;
 	le16 bg_free_inodes_count;
 	le16 bg_used_dirs_count;
@@ -489,8 +489,8 @@ struct disk_journal_header {
 struct disk_journal_super {
 	struct disk_journal_header s_header;
 	be32 s_blocksize;
-	be32 s_maxlen; // blocks of the journal
-	be32 s_first;  // the first of the log
+	be32 s_maxlen;   // blocks of the journal
+	be32 s_first;    // the first of the log
 	be32 s_sequence; // of the first transaction to expect
 	be32 s_start;    // where it begins; 0: the log is empty
 	be32 s_errno;
@@ -523,7 +523,7 @@ static_assert(sizeof(struct disk_journal_tag) == 8, "journal tag");
 struct disk_journal_revoke {
 	struct disk_journal_header r_header;
 	be32 r_count; // bytes used of this block, this header included
-	              // then block numbers: be32, with 64bit be64
+		      // then block numbers: be32, with 64bit be64
 };
 static_assert(sizeof(struct disk_journal_revoke) == 16, "revoke block");
 

@@ -231,7 +231,7 @@ int ext2_link(struct ext2 *fs, uint32_t dir, const char *name, size_t length,
 static int look(struct ext2 *fs, uint32_t dir, const char *name, size_t length,
 		struct ext2_inode *inode)
 {
-	struct ext2_entry entry;
+	struct ext2_entry entry = { 0 };
 	struct directory *d;
 	int error = dir_open(fs, dir, &d);
 
@@ -301,7 +301,7 @@ static int may_remove(struct ext2 *fs, uint32_t dir, uint32_t ino)
 
 int ext2_rmdir(struct ext2 *fs, uint32_t dir, const char *name, size_t length)
 {
-	struct ext2_inode inode;
+	struct ext2_inode inode = { 0 };
 	int error = check_name(name, length);
 
 	if (fs->mode == MODE_READ)

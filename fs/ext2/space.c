@@ -302,9 +302,10 @@ int blocks_allocate(struct ext2 *fs, uint64_t goal, uint32_t want,
 
 static int queue_blocks(struct ext2 *fs, uint64_t first, uint32_t count)
 {
-	struct freed_run *last = fs->freed + fs->freed_count - 1;
+	struct freed_run *last =
+		fs->freed_count ? &fs->freed[fs->freed_count - 1] : NULL;
 
-	if (fs->freed_count && last->block + last->count == first &&
+	if (last && last->block + last->count == first &&
 	    last->count + count > last->count) {
 		last->count += count;
 		return 0;

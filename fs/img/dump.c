@@ -41,11 +41,10 @@ static int (*const parts[])(struct dump *) = {
 	[DUMP_DIR] = dump_dir,         [DUMP_JOURNAL] = dump_journal,
 };
 
-static const char *const words[] = { "super", "group", "inode", "block",
-				     "dir", "journal", NULL };
+static const char *const words[] = { "super", "group",   "inode", "block",
+				     "dir",   "journal", NULL };
 
-static void take_argument(struct dump *d, char *text,
-			  struct argp_state *state)
+static void take_argument(struct dump *d, char *text, struct argp_state *state)
 {
 	bool number = d->what == DUMP_GROUP || d->what == DUMP_INODE ||
 		      d->what == DUMP_BLOCK;
@@ -152,8 +151,7 @@ int dump_super(struct dump *d)
 		return complain(d->session, error, "cannot read it");
 	if (d->session->json)
 		return print_json(json_fields(&super_structure,
-					      (uint8_t *)&super,
-					      sizeof super));
+					      (uint8_t *)&super, sizeof super));
 	print_fields(&super_structure, (uint8_t *)&super, sizeof super, d->hex,
 		     0);
 	return EXIT_SUCCESS;
@@ -225,12 +223,10 @@ static int print_descriptor(struct dump *d)
 	uint64_t at = d->number * bytes;
 	uint8_t *block = must_ptr(malloc(d->numbers.block_bytes));
 	int error = ext2_read_block(d->session->fs,
-				    first + at / d->numbers.block_bytes,
-				    block);
+				    first + at / d->numbers.block_bytes, block);
 	uint32_t offset = (uint32_t)(at % d->numbers.block_bytes);
 	if (!error && offset + bytes <= d->numbers.block_bytes) {
-		printf("descriptor, in block %" PRIu64 " at byte %" PRIu32
-		       "\n",
+		printf("descriptor, in block %" PRIu64 " at byte %" PRIu32 "\n",
 		       first + at / d->numbers.block_bytes, offset);
 		print_fields(&group_structure, block + offset, bytes, d->hex,
 			     offset);
@@ -249,7 +245,8 @@ int dump_group(struct dump *d)
 
 	if (error)
 		return complain(d->session, error == -EINVAL ? 0 : error,
-				"group %" PRIu64 ": want one from 0 to %" PRIu32,
+				"group %" PRIu64
+				": want one from 0 to %" PRIu32,
 				d->number, d->numbers.groups - 1);
 	if (d->session->json)
 		return print_json(json_group(&g));
@@ -264,10 +261,10 @@ int dump_group(struct dump *d)
 		error = print_bitmap(d, "blocks", g.block_bitmap,
 				     (uint32_t)g.blocks, g.first_block);
 	if (!error)
-		error = print_bitmap(
-			d, "inodes", g.inode_bitmap,
-			d->numbers.inodes_per_group,
-			d->number * d->numbers.inodes_per_group + 1);
+		error = print_bitmap(d, "inodes", g.inode_bitmap,
+				     d->numbers.inodes_per_group,
+				     d->number * d->numbers.inodes_per_group +
+					     1);
 	return error ? complain(d->session, error, "cannot read group %" PRIu64,
 				d->number)
 		     : EXIT_SUCCESS;
@@ -282,7 +279,8 @@ int dump_inode(struct dump *d)
 
 	if (d->number > d->numbers.inodes)
 		return complain(d->session, 0,
-				"inode %" PRIu64 ": want one from 1 to %" PRIu32,
+				"inode %" PRIu64
+				": want one from 1 to %" PRIu32,
 				d->number, d->numbers.inodes);
 	uint8_t *bytes = must_ptr(malloc(d->numbers.block_bytes));
 	int error = ext2_inode_place(d->session->fs, (uint32_t)d->number,
@@ -320,8 +318,8 @@ static int dump(struct session *s, int argc, char **argv)
 	struct dump d = { .session = s, .copy = -1 };
 
 	command_parse(s, &parser, argc, argv, &d);
-	int status = session_open(s, d.replay ? EXT2_READ_ONLY
-					      : EXT2_NO_REPLAY);
+	int status = session_open(s,
+				  d.replay ? EXT2_READ_ONLY : EXT2_NO_REPLAY);
 	if (status)
 		return status;
 	ext2_numbers(s->fs, &d.numbers);

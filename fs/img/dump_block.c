@@ -95,7 +95,8 @@ int dump_block(struct dump *d)
 
 	if (d->number >= d->numbers.blocks)
 		return complain(s, 0,
-				"block %" PRIu64 ": want one from 0 to %" PRIu64,
+				"block %" PRIu64
+				": want one from 0 to %" PRIu64,
 				d->number, d->numbers.blocks - 1);
 	uint8_t *bytes = must_ptr(malloc(d->numbers.block_bytes));
 	int error = ext2_read_block(s->fs, d->number, bytes);
@@ -116,8 +117,7 @@ int dump_block(struct dump *d)
 			"{s:I, s:b, s:s?, s:I, s:s}", "block",
 			(json_int_t)d->number, "in_use", (int)in_use, "is",
 			search.any ? piece_words[search.found.kind] : NULL,
-			"inode", (json_int_t)search.found.inode, "bytes",
-			hex));
+			"inode", (json_int_t)search.found.inode, "bytes", hex));
 		free(hex);
 	} else {
 		print_owner(&search, in_use);

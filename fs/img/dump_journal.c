@@ -28,11 +28,15 @@ struct look {
 static const char *type_text(int type)
 {
 	switch (type) {
-	case JOURNAL_DESCRIPTOR: return "descriptor";
-	case JOURNAL_COMMIT: return "commit";
+	case JOURNAL_DESCRIPTOR:
+		return "descriptor";
+	case JOURNAL_COMMIT:
+		return "commit";
 	case JOURNAL_SUPER_1:
-	case JOURNAL_SUPER_2: return "superblock";
-	case JOURNAL_REVOKE: return "revoke";
+	case JOURNAL_SUPER_2:
+		return "superblock";
+	case JOURNAL_REVOKE:
+		return "revoke";
 	}
 	return "copy";
 }
@@ -77,12 +81,12 @@ static void print_seen(const struct journal_seen *seen)
 
 static json_t *json_seen(const struct journal_seen *seen)
 {
-	json_t *object = json_pack(
-		"{s:I, s:I, s:s, s:I, s:b}", "log_block",
-		(json_int_t)seen->log_block, "disk_block",
-		(json_int_t)seen->disk_block, "is", type_text(seen->type),
-		"sequence", (json_int_t)seen->sequence, "live",
-		(int)seen->live);
+	json_t *object = json_pack("{s:I, s:I, s:s, s:I, s:b}", "log_block",
+				   (json_int_t)seen->log_block, "disk_block",
+				   (json_int_t)seen->disk_block, "is",
+				   type_text(seen->type), "sequence",
+				   (json_int_t)seen->sequence, "live",
+				   (int)seen->live);
 
 	if (!seen->type) {
 		json_object_set_new(object, "home",

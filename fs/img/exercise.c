@@ -296,7 +296,10 @@ static int real_play(struct real *real, const struct vsfs_operation *op)
 	struct ext2_inode attributes = {
 		.mode = op->kind == VSFS_MKDIR ? S_IFDIR | 0755
 					       : S_IFREG | 0644,
-		.atime = now, .mtime = now, .ctime = now, .crtime = now,
+		.atime = now,
+		.mtime = now,
+		.ctime = now,
+		.crtime = now,
 	};
 	uint32_t dir, ino;
 	const char *name;
@@ -392,10 +395,10 @@ static int show(const struct exercise *x, const struct vsfs *fs,
 		return print_json(json_pack(
 			"{s:s, s:I, s:i, s:i, s:O, s:O, s:O, s:o, s:o}",
 			"exercise", "vsfs", "seed", (json_int_t)x->seed,
-			"inodes", fs->inodes, "blocks", fs->blocks, "operations",
-			a->operations, "states", a->states, "full",
-			a->full ? json_incref(a->full) : json_null(), "files",
-			json_paths(fs->file, fs->files), "dirs",
+			"inodes", fs->inodes, "blocks", fs->blocks,
+			"operations", a->operations, "states", a->states,
+			"full", a->full ? json_incref(a->full) : json_null(),
+			"files", json_paths(fs->file, fs->files), "dirs",
 			json_paths(fs->dir, fs->dirs)));
 	if (x->final) {
 		printf("\n");
@@ -425,8 +428,8 @@ static int run(const struct session *s, const struct exercise *x)
 		status = play(s, x, &fs, &a, &real);
 	if (!status)
 		status = show(x, &fs, &a);
-	if (x->image && !error && (error = real_close(&real, status ? -1 : 0)) &&
-	    !status)
+	if (x->image && !error &&
+	    (error = real_close(&real, status ? -1 : 0)) && !status)
 		status = complain(s, error, "cannot write %s", x->image);
 	json_decref(a.operations);
 	json_decref(a.states);
@@ -439,8 +442,9 @@ static int exercise(struct session *s, int argc, char **argv)
 {
 	static const char *const names[] = { "vsfs", NULL };
 	const struct optparse parser = { "--ostep=vsfs", theirs, ours, help };
-	struct exercise x = { .inodes = 8, .blocks = 8, .operations = 10,
-			      .ostep = "" };
+	struct exercise x = {
+		.inodes = 8, .blocks = 8, .operations = 10, .ostep = ""
+	};
 
 	optparse_read(&parser, argc, argv, &x);
 	option_choice(outside_argp(), "--ostep", x.ostep, names);

@@ -70,10 +70,12 @@ static const struct field super_fields[] = {
 	SUPER(s_journal_dev, NUMBER, "device of the journal"),
 	SUPER(s_last_orphan, NUMBER, "first inode to be deleted after a crash"),
 	SUPER(s_hash_seed, UUID, "seed of the hash of directory indexes"),
-	SUPER(s_def_hash_version, NUMBER, "that hash: 0 legacy, 1 half MD4, "
-					  "2 TEA"),
-	SUPER(s_jnl_backup_type, NUMBER, "1: a copy of the journal's inode "
-					 "follows"),
+	SUPER(s_def_hash_version, NUMBER,
+	      "that hash: 0 legacy, 1 half MD4, "
+	      "2 TEA"),
+	SUPER(s_jnl_backup_type, NUMBER,
+	      "1: a copy of the journal's inode "
+	      "follows"),
 	SUPER(s_desc_size, NUMBER, "bytes of a descriptor (0: 32)"),
 	SUPER(s_default_mount_opts, HEX, "options of a mount without options"),
 	SUPER(s_first_meta_bg, NUMBER, "first group with its own descriptors"),
@@ -202,8 +204,7 @@ static uint64_t number_at(const struct field *field, const uint8_t *bytes)
 	return n;
 }
 
-static void put_bits(FILE *out, uint64_t bits,
-		     const char *(*name)(int bit))
+static void put_bits(FILE *out, uint64_t bits, const char *(*name)(int bit))
 {
 	bool any = false;
 
@@ -436,8 +437,9 @@ static json_t *json_value(const struct field *field, const uint8_t *bytes)
 		for (unsigned i = 0; i < field->bytes; i += 4)
 			json_array_append_new(
 				array,
-				json_integer(get32(*(const le32 *)(bytes +
-						field->offset + i))));
+				json_integer(get32(
+					*(const le32 *)(bytes + field->offset +
+							i))));
 		return array;
 	}
 	if (field->kind == FIELD_TEXT)

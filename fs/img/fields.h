@@ -16,13 +16,13 @@ enum field_kind {
 	FIELD_NUMBER,
 	FIELD_HEX,
 	FIELD_SIGNED,
-	FIELD_TIME,    // seconds since 1970, 32 bits
-	FIELD_EXTRA,   // 2 bits of seconds, 30 of nanoseconds
+	FIELD_TIME,  // seconds since 1970, 32 bits
+	FIELD_EXTRA, // 2 bits of seconds, 30 of nanoseconds
 	FIELD_MODE,
 	FIELD_TEXT,
 	FIELD_UUID,
 	FIELD_BYTES,
-	FIELD_COMPAT,  // feature words, by name
+	FIELD_COMPAT, // feature words, by name
 	FIELD_INCOMPAT,
 	FIELD_RO_COMPAT,
 	FIELD_FLAGS,   // of an inode
@@ -43,9 +43,8 @@ struct structure {
 	const struct field *fields; // ends with name NULL
 };
 
-extern const struct structure super_structure, group_structure,
-	inode_structure, entry_structure, journal_super_structure,
-	xattr_header_structure;
+extern const struct structure super_structure, group_structure, inode_structure,
+	entry_structure, journal_super_structure, xattr_header_structure;
 
 // One line a field that lies wholly within `length` bytes. `hex`: also where it
 // is and its bytes, counted from `base`.

@@ -41,8 +41,8 @@ struct session {
 
 	struct device *device;
 	struct ext2 *fs;
-	int flags;    // as opened
-	bool shared;  // a batch opened it; its owner commits
+	int flags;   // as opened
+	bool shared; // a batch opened it; its owner commits
 
 	// Where relative paths in the image begin; 0: the root. See from_here.
 	uint32_t start;
@@ -56,8 +56,9 @@ static inline uint32_t from_here(const struct session *s)
 struct command {
 	const char *name;
 	const char *summary; // one line
-	const char *heading; // under which --help lists it: "Looking", "Changing",
-			     // "Making", "Explaining", "Caring", "Teaching"
+	const char
+		*heading; // under which --help lists it: "Looking", "Changing",
+			  // "Making", "Explaining", "Caring", "Teaching"
 	int (*run)(struct session *, int argc, char **argv);
 	bool alone; // not inside a batch: it does not work on an open image
 };
@@ -140,8 +141,8 @@ struct progress {
 	int64_t begin_ns, shown_ns;
 	bool visible;
 };
-void progress_begin(struct progress *, const struct session *,
-		    const char *what, uint64_t total);
+void progress_begin(struct progress *, const struct session *, const char *what,
+		    uint64_t total);
 void progress_add(struct progress *, uint64_t n);
 void progress_end(struct progress *);
 
@@ -178,9 +179,8 @@ struct visit {
 	bool last; // of its directory (for drawing trees)
 	bool skip; // set by `each`: do not go into this directory
 };
-int visit_tree(struct session *, uint32_t start, const char *path,
-	       bool sorted, int (*each)(void *context, struct visit *),
-	       void *context);
+int visit_tree(struct session *, uint32_t start, const char *path, bool sorted,
+	       int (*each)(void *context, struct visit *), void *context);
 // The same, with all it can do.
 struct visitor {
 	int list_flags; // as of listing_read

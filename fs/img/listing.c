@@ -21,7 +21,7 @@ struct gathering {
 // Doubles what is too small.
 static int grow(void *at, size_t *room, size_t need, size_t item_bytes)
 {
-	void *block;
+	void *block, *moved;
 	size_t more = *room ? *room : 64;
 
 	if (need <= *room)
@@ -29,10 +29,10 @@ static int grow(void *at, size_t *room, size_t need, size_t item_bytes)
 	while (more < need)
 		more *= 2;
 	memcpy(&block, at, sizeof block);
-	block = realloc(block, more * item_bytes);
-	if (!block)
+	moved = realloc(block, more * item_bytes);
+	if (!moved)
 		return -ENOMEM;
-	memcpy(at, &block, sizeof block);
+	memcpy(at, &moved, sizeof moved);
 	*room = more;
 	return 0;
 }

@@ -351,7 +351,7 @@ static bool hidden(const struct options *o, const struct listed *item)
 
 static int list_directory(struct options *o, uint32_t dir, const char *path)
 {
-	struct listing listing;
+	struct listing listing = { 0 };
 	int status = EXIT_SUCCESS;
 	size_t n = 0;
 

@@ -192,7 +192,7 @@ static const char letters[CELL_KINDS] = {
 
 const char *cell_word(int kind)
 {
-	return kind == CELL_FREE ? "free"
+	return kind == CELL_FREE     ? "free"
 	       : kind == CELL_LEAKED ? "nobody's (img fsck)"
 				     : piece_words[kind];
 }
@@ -258,8 +258,9 @@ static void print_legend(const struct map *m, const struct named *named)
 		char *path = shown(m->picture.path[ino],
 				   strlen(m->picture.path[ino]));
 		printf("%c  %s (%s)\n", 'a' + i, path,
-		       human_size(text, m->size[ino] *
-						m->picture.numbers.block_bytes));
+		       human_size(text,
+				  m->size[ino] *
+					  m->picture.numbers.block_bytes));
 		free(path);
 	}
 }
@@ -353,11 +354,11 @@ static void make_room(struct map *m)
 	x->cells = (size_t)((x->numbers.blocks + x->span - 1) / x->span);
 	x->cell = must_ptr(calloc(x->cells, sizeof *x->cell));
 	if (m->files || m->svg)
-		x->path = must_ptr(calloc((size_t)x->numbers.inodes + 1,
-					  sizeof *x->path));
+		x->path = must_ptr(
+			calloc((size_t)x->numbers.inodes + 1, sizeof *x->path));
 	if (m->files)
-		m->size = must_ptr(calloc((size_t)x->numbers.inodes + 1,
-					  sizeof *m->size));
+		m->size = must_ptr(
+			calloc((size_t)x->numbers.inodes + 1, sizeof *m->size));
 }
 
 static void free_room(struct map *m)

@@ -18,8 +18,8 @@ struct picture {
 	struct ext2_numbers numbers;
 	struct cell *cell;
 	size_t cells;
-	uint64_t span;   // blocks a cell stands for
-	char **path;     // by inode; NULL: no file's
+	uint64_t span;                // blocks a cell stands for
+	char **path;                  // by inode; NULL: no file's
 	uint64_t of_kind[CELL_KINDS]; // blocks
 
 	// Fragmentation: files and directories with blocks, their runs, and those

@@ -31,12 +31,23 @@ static void put_xml(FILE *out, const char *text)
 {
 	for (; *text; text++)
 		switch (*text) {
-		case '&': fputs("&amp;", out); break;
-		case '<': fputs("&lt;", out); break;
-		case '>': fputs("&gt;", out); break;
-		case '"': fputs("&quot;", out); break;
-		case '\'': fputs("&#39;", out); break;
-		default: fputc(*text, out);
+		case '&':
+			fputs("&amp;", out);
+			break;
+		case '<':
+			fputs("&lt;", out);
+			break;
+		case '>':
+			fputs("&gt;", out);
+			break;
+		case '"':
+			fputs("&quot;", out);
+			break;
+		case '\'':
+			fputs("&#39;", out);
+			break;
+		default:
+			fputc(*text, out);
 		}
 }
 
@@ -45,7 +56,8 @@ static void put_colour(FILE *out, const struct cell *cell)
 {
 	if (cell->used && cell->kind == PIECE_DATA)
 		fprintf(out, "hsl(%" PRIu32 ",60%%,45%%)",
-			(uint32_t)(cell->inode * UINT64_C(137508) / 1000 % 360));
+			(uint32_t)(cell->inode * UINT64_C(137508) / 1000 %
+				   360));
 	else
 		fputs(cell_colours[cell->used ? cell->kind : CELL_FREE], out);
 }
@@ -58,8 +70,9 @@ static void put_cell(FILE *out, const struct picture *x, size_t i)
 
 	if (last >= x->numbers.blocks)
 		last = x->numbers.blocks - 1;
-	fprintf(out, "<rect x=\"%zu\" y=\"%zu\" width=\"%d\" height=\"%d\" "
-		     "fill=\"",
+	fprintf(out,
+		"<rect x=\"%zu\" y=\"%zu\" width=\"%d\" height=\"%d\" "
+		"fill=\"",
 		i % PER_ROW * SIDE, TOP + i / PER_ROW * SIDE, SIDE - 1,
 		SIDE - 1);
 	put_colour(out, cell);
@@ -90,9 +103,10 @@ static int put_legend(FILE *out, const struct picture *x, size_t top)
 			continue;
 		size_t left = (size_t)(n % 2) * PER_ROW * SIDE / 2;
 		size_t y = top + (size_t)(n / 2) * LEGEND_ROW;
-		fprintf(out, "<rect x=\"%zu\" y=\"%zu\" width=\"12\" "
-			     "height=\"12\" fill=\"%s\"/>"
-			     "<text x=\"%zu\" y=\"%zu\">",
+		fprintf(out,
+			"<rect x=\"%zu\" y=\"%zu\" width=\"12\" "
+			"height=\"12\" fill=\"%s\"/>"
+			"<text x=\"%zu\" y=\"%zu\">",
 			left, y, cell_colours[kind], left + 18, y + 11);
 		put_xml(out, cell_word(kind));
 		fprintf(out, ": %" PRIu64 "%s</text>\n", x->of_kind[kind],
@@ -118,10 +132,9 @@ int map_svg(const struct session *s, const struct picture *x, const char *path)
 		PER_ROW * SIDE, bottom + (CELL_KINDS / 2 + 1) * LEGEND_ROW);
 	put_xml(out, s->image_path ? s->image_path : "");
 	fprintf(out,
-		"</text>\n<text x=\"0\" y=\"32\">%" PRIu64
-		" blocks of %" PRIu32 " bytes, a square is %" PRIu64
-		"; %" PRIu64 " files in %" PRIu64 " runs, %" PRIu64
-		" in more than one piece</text>\n",
+		"</text>\n<text x=\"0\" y=\"32\">%" PRIu64 " blocks of %" PRIu32
+		" bytes, a square is %" PRIu64 "; %" PRIu64 " files in %" PRIu64
+		" runs, %" PRIu64 " in more than one piece</text>\n",
 		x->numbers.blocks, x->numbers.block_bytes, x->span, x->files,
 		x->runs, x->split);
 	for (size_t i = 0; i < x->cells; i++)

@@ -399,7 +399,7 @@ static int make_image(struct session *s, struct tree *t,
 {
 	struct need need = { 0 };
 	struct ext2_numbers numbers;
-	struct ext2_plan plan;
+	struct ext2_plan plan = { 0 };
 	uint64_t bytes;
 	int status = size_tree(t, o, &need), error;
 

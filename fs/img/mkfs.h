@@ -26,6 +26,7 @@ enum {
 	NODE_GIVEN = 4,  // its attributes were said, not guessed
 	NODE_GONE = 8,   // was replaced, or vanished
 	NODE_CLOSED = 16, // a directory of another file system: not entered
+	NODE_THERE = 32, // is in the image already, and keeps its attributes
 };
 
 struct node {
@@ -42,7 +43,8 @@ struct node {
 	uint32_t count;  // directory: how many children; else how many
 			 // NODE_LINKs there may be to it
 	uint32_t xattrs; // in the text: see tree_add_xattr; 0: none
-	uint32_t ino;    // in the image
+	uint32_t ino;    // in the image; set before it is written: it is there
+			 // already (img put)
 	uint16_t mode;
 	uint8_t flags;
 };

@@ -153,6 +153,14 @@ static int make_regular(struct writer *w, struct node *node, uint32_t parent)
 	return error;
 }
 
+static int make_again(struct writer *w, const struct node *node)
+{
+	if (node->flags & NODE_THERE)
+		return 0;
+	int error = set_again(w, node);
+	return error ? error : write_xattrs(w->tree, w->fs, node->ino, node);
+}
+
 static int make_node(struct writer *w, struct node *node)
 {
 	struct tree *t = w->tree;
@@ -161,11 +169,10 @@ static int make_node(struct writer *w, struct node *node)
 	size_t length = node_name_len(t, node);
 	int error;
 
-	if (is_lost_found(t, node)) {
+	if (t->node[ROOT_NODE].ino == INO_ROOT && is_lost_found(t, node))
 		node->ino = INO_FIRST;
-		error = set_again(w, node);
-		return error ? error : write_xattrs(t, w->fs, node->ino, node);
-	}
+	if (node->ino)
+		return make_again(w, node);
 	say_attributes(node, &w->attributes);
 	if (S_ISREG(node->mode))
 		error = make_regular(w, node, parent);
@@ -210,7 +217,8 @@ static int write_node(struct writer *w, uint32_t i)
 		error = node->flags & NODE_LINK ? make_link(w, node)
 						: make_node(w, node);
 	// Whoever copies a directory without entries has said its times.
-	if (!error && i == parent->target + parent->count - 1)
+	if (!error && i == parent->target + parent->count - 1 &&
+	    !(parent->flags & NODE_THERE))
 		error = set_again(w, parent);
 	return error;
 }
@@ -229,12 +237,11 @@ int write_tree(struct tree *t, struct ext2 *fs, const struct make_options *o,
 	struct node *root = &t->node[ROOT_NODE];
 	int status = EXIT_SUCCESS, error;
 
-	root->ino = INO_ROOT;
-	error = write_xattrs(t, fs, INO_ROOT, root);
-	if (!error)
-		error = set_again(&w, root);
+	if (!root->ino)
+		root->ino = INO_ROOT;
+	error = make_again(&w, root);
 	if (!error && root->count > 1)
-		error = ext2_expect_entries(fs, INO_ROOT, root->count);
+		error = ext2_expect_entries(fs, root->ino, root->count);
 	for (uint32_t i = 1; !error && i < t->count; i++) {
 		error = write_node(&w, i);
 		if (error) {

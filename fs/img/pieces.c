@@ -38,8 +38,9 @@ struct walk {
 static int tell(const struct walk *w, enum piece_kind kind, uint32_t group,
 		uint64_t first, uint64_t blocks)
 {
-	const struct piece piece = { .kind = kind, .group = group,
-				     .first = first, .blocks = blocks };
+	const struct piece piece = {
+		.kind = kind, .group = group, .first = first, .blocks = blocks
+	};
 
 	return blocks ? w->each(w->context, &piece) : 0;
 }
@@ -52,8 +53,8 @@ static int tell_super(const struct walk *w, uint32_t group,
 	if (!g->has_super || !blocks)
 		return 0;
 	if (w->numbers.compat & COMPAT_RESIZE_INODE)
-		reserved = get16(ext2_super(w->session->fs)
-					 ->s_reserved_gdt_blocks);
+		reserved = get16(
+			ext2_super(w->session->fs)->s_reserved_gdt_blocks);
 	if (reserved > blocks - 1)
 		reserved = blocks - 1;
 	int stop = tell(w, PIECE_SUPER, group, g->first_block, 1);
@@ -93,8 +94,11 @@ static int tell_map(void *context, const struct ext2_map_block *block)
 {
 	const struct map_context *m = context;
 	const struct piece piece = {
-		.kind = PIECE_MAP, .first = block->block, .blocks = 1,
-		.inode = m->inode, .logical = block->logical,
+		.kind = PIECE_MAP,
+		.first = block->block,
+		.blocks = 1,
+		.inode = m->inode,
+		.logical = block->logical,
 		.level = block->level,
 	};
 
@@ -154,7 +158,9 @@ static int tell_inode(const struct walk *w, uint32_t ino)
 	if (stop || !inode.mode)
 		return stop;
 	const struct piece attributes = {
-		.kind = PIECE_XATTR, .first = inode.xattr_block, .blocks = 1,
+		.kind = PIECE_XATTR,
+		.first = inode.xattr_block,
+		.blocks = 1,
 		.inode = ino,
 	};
 	if (inode.xattr_block && (stop = w->each(w->context, &attributes)))
@@ -167,8 +173,7 @@ static int tell_inode(const struct walk *w, uint32_t ino)
 }
 
 int pieces_each(struct session *s,
-		int (*each)(void *context, const struct piece *),
-		void *context)
+		int (*each)(void *context, const struct piece *), void *context)
 {
 	struct walk w = { .session = s, .each = each, .context = context };
 	struct progress progress;

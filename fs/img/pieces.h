@@ -30,8 +30,8 @@ enum piece_kind {
 struct piece {
 	enum piece_kind kind;
 	uint64_t first, blocks;
-	uint32_t group; // of what belongs to a group
-	uint32_t inode; // of what belongs to an inode
+	uint32_t group;   // of what belongs to a group
+	uint32_t inode;   // of what belongs to an inode
 	uint64_t logical; // the file's block that stands (or is mapped) first
 	int level;        // PIECE_MAP: 1 points at data
 };
@@ -41,8 +41,8 @@ extern const char *const piece_words[PIECE_KINDS]; // "inode table"
 // Of the whole image, group by group, then inode by inode. What cannot be read is
 // said, and left out: the first such error is returned in the end. `each` may
 // stop it by returning other than 0, which is returned.
-int pieces_each(struct session *, int (*each)(void *context,
-					      const struct piece *),
+int pieces_each(struct session *,
+		int (*each)(void *context, const struct piece *),
 		void *context);
 
 #endif

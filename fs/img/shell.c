@@ -200,8 +200,9 @@ static bool play_line(const char *line)
 		shell.status = run_apart(command, &words);
 	else if (words.count) {
 		char *text = shown(name, strlen(name));
-		fprintf(stderr, "img shell: no command `%s'; `help' lists "
-				"them\n",
+		fprintf(stderr,
+			"img shell: no command `%s'; `help' lists "
+			"them\n",
 			text);
 		free(text);
 		shell.status = EXIT_USAGE;
@@ -223,8 +224,7 @@ struct matches {
 static void add_match(struct matches *m, const char *before, size_t n,
 		      const char *name, size_t length, const char *after)
 {
-	m->text = must_ptr(realloc(m->text,
-				   (m->count + 1) * sizeof *m->text));
+	m->text = must_ptr(realloc(m->text, (m->count + 1) * sizeof *m->text));
 	must(asprintf(&m->text[m->count++], "%.*s%.*s%s", (int)n, before,
 		      (int)length, name, after));
 }

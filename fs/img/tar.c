@@ -3,8 +3,16 @@
 // The format is pax (POSIX.1-2001, pax(1)), because older ones lose something: it
 // has times in nanoseconds, owners and devices of any size, attributes (SCHILY.
 // xattr, as star and GNU tar have them), ACLs, and holes (GNU.sparse). libarchive
-// writes it. Names are bytes, and said to be that (hdrcharset=BINARY), whatever
-// the locale is.
+// writes it.
+//
+// Names in pax are UTF-8, and libarchive makes it from the characters of the
+// locale. So the locale is C.UTF-8 meanwhile; a name that is not UTF-8 is written
+// as the bytes it has (hdrcharset=BINARY). Not all of them are: GNU tar 1.34 prints
+// a warning for each entry that says so.
+//
+// A time before 1970 with a fraction: libarchive (3.6) writes -1.75 s, which it has
+// as -2 s and 0.25 s, as "-2.25", and reads it back as it meant it. For POSIX and
+// GNU tar that is another time. So it is given what makes it write "-1.75".
 //
 // What tar cannot hold are sockets. They are left out, as tar(1) does it.
 
@@ -13,6 +21,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -129,6 +138,21 @@ static int add_xattr(void *context, const char *name, const void *value,
 	return 0;
 }
 
+static void say_time(struct tar_request *r,
+		     void (*set)(struct archive_entry *, time_t, long),
+		     struct ext2_time when)
+{
+	enum { SECOND_NS = 1000000000 };
+
+	if (when.seconds < -1 && when.ns) {
+		when.seconds++;
+		when.ns = SECOND_NS - when.ns % SECOND_NS;
+	} else if (when.seconds == -1) {
+		when.ns = 0; // "-0.5" cannot be said
+	}
+	set(r->entry, (time_t)when.seconds, (long)when.ns);
+}
+
 static void say_inode(struct tar_request *r, const struct ext2_inode *inode,
 		      const char *path)
 {
@@ -141,12 +165,9 @@ static void say_inode(struct tar_request *r, const struct ext2_inode *inode,
 	a->archive_entry_set_uid(e, inode->uid);
 	a->archive_entry_set_gid(e, inode->gid);
 	a->archive_entry_set_nlink(e, inode->links);
-	a->archive_entry_set_mtime(e, inode->mtime.seconds,
-				   (long)inode->mtime.ns);
-	a->archive_entry_set_atime(e, inode->atime.seconds,
-				   (long)inode->atime.ns);
-	a->archive_entry_set_ctime(e, inode->ctime.seconds,
-				   (long)inode->ctime.ns);
+	say_time(r, a->archive_entry_set_mtime, inode->mtime);
+	say_time(r, a->archive_entry_set_atime, inode->atime);
+	say_time(r, a->archive_entry_set_ctime, inode->ctime);
 	if (S_ISCHR(inode->mode) || S_ISBLK(inode->mode)) {
 		a->archive_entry_set_rdevmajor(e, inode->device_major);
 		a->archive_entry_set_rdevminor(e, inode->device_minor);
@@ -357,8 +378,10 @@ int tar_begin(struct tar_request *r)
 	r->entry = must_ptr(a->archive_entry_new());
 	r->archive = must_ptr(a->archive_write_new());
 	a->archive_write_set_format_pax(r->archive);
-	a->archive_write_set_options(r->archive,
-				     "hdrcharset=BINARY,xattrheader=SCHILY");
+	a->archive_write_set_options(r->archive, "xattrheader=SCHILY");
+	r->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	if (r->utf8)
+		r->before = uselocale(r->utf8);
 	a->archive_write_add_filter_none(r->archive);
 	if (a->archive_write_open_fd(r->archive, r->fd) == ARCHIVE_OK)
 		return EXIT_SUCCESS;
@@ -401,6 +424,10 @@ int tar_end(struct tar_request *r, int status)
 		status = publish(r, status);
 	numbers_free(&r->links, free);
 	free(r->buffer);
+	if (r->utf8) {
+		uselocale(r->before);
+		freelocale(r->utf8);
+	}
 	return status;
 }
 

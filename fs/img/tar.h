@@ -3,6 +3,8 @@
 #ifndef IMG_TAR_H
 #define IMG_TAR_H
 
+#include <locale.h>
+
 #include "fs/img/img.h"
 #include "fs/img/numbers.h"
 
@@ -22,6 +24,7 @@ struct tar_request {
 	uint32_t block_bytes;
 	struct numbers links; // of inodes with several names the first path
 	uint64_t failed, sockets;
+	locale_t utf8, before;
 };
 
 // Each returns an exit status, having complained. After tar_begin has succeeded

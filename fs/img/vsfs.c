@@ -128,8 +128,8 @@ static int make_directory(struct vsfs *fs, int inode, int parent, int block)
 static bool push(struct vsfs_node **list, int *count, const char *path,
 		 int inode)
 {
-	struct vsfs_node *more =
-		realloc(*list, (size_t)(*count + 1) * sizeof **list);
+	struct vsfs_node *more = realloc(*list,
+					 (size_t)(*count + 1) * sizeof **list);
 
 	if (!more)
 		return false;
@@ -219,12 +219,11 @@ static enum attempt unlink_one(struct vsfs *fs, struct vsfs_operation *op)
 	op->kind = VSFS_UNLINK;
 	op->path = path;
 	if (inode->references == 1) {
-		printed = asprintf(&op->why,
-				   "that was the last name of inode %d: it is "
-				   "free again%s",
-				   number,
-				   inode->address == -1 ? ""
-							: ", and its block");
+		printed = asprintf(
+			&op->why,
+			"that was the last name of inode %d: it is "
+			"free again%s",
+			number, inode->address == -1 ? "" : ", and its block");
 		if (inode->address != -1)
 			block_free(fs, inode->address);
 		*inode = (struct vsfs_inode){ 0 };

@@ -29,7 +29,7 @@ struct vsfs_entry {
 };
 
 struct vsfs_inode {
-	char type; // 'f', 'd'; '\0': free
+	char type;   // 'f', 'd'; '\0': free
 	int address; // of its block, -1: none
 	int references;
 };

@@ -148,13 +148,10 @@ static void print_inode(const struct walk *w, const char *name, size_t length,
 	char *text = shown(name, length);
 
 	ext2_numbers(w->session->fs, &numbers);
-	printf("  %s%-*s  ", text, text_columns(text) < 12
-					   ? 12 - text_columns(text)
-					   : 0,
-	       "");
+	printf("  %s%-*s  ", text,
+	       text_columns(text) < 12 ? 12 - text_columns(text) : 0, "");
 	print_kind(inode);
-	printf("  (in the inode table: block %" PRIu64 ", byte %" PRIu32
-	       ")\n",
+	printf("  (in the inode table: block %" PRIu64 ", byte %" PRIu32 ")\n",
 	       block, offset);
 	free(text);
 	if (!w->hex)
@@ -236,16 +233,15 @@ static void tell_symlink(struct walk *w, const struct ext2_step *step)
 {
 	if (w->session->json) {
 		json_t *object = json_pack("{s:s, s:i, s:i}", "step", "symlink",
-					   "inode", (int)step->ino,
-					   "directory", (int)step->dir);
+					   "inode", (int)step->ino, "directory",
+					   (int)step->dir);
 		json_set_name(object, "target", step->target,
 			      strlen(step->target));
 		json_array_append_new(w->steps, object);
 		return;
 	}
 	char *text = shown(step->target, strlen(step->target));
-	printf("  %s   it says \"%s\": the walk goes on in inode %" PRIu32
-	       "\n",
+	printf("  %s   it says \"%s\": the walk goes on in inode %" PRIu32 "\n",
 	       glyph(w, "↪", ">"), text,
 	       step->target[0] == '/' ? INO_ROOT : step->dir);
 	free(text);
@@ -331,11 +327,10 @@ static int follow(struct walk *w)
 	if (!failed)
 		failed = tell_data(w, &inode, blocks);
 	if (s->json) {
-		json_t *whole = json_pack("{s:o, s:o, s:o}", "steps", w->steps,
-					  "inode",
-					  failed ? json_null()
-						 : json_integer(ino),
-					  "blocks", blocks);
+		json_t *whole =
+			json_pack("{s:o, s:o, s:o}", "steps", w->steps, "inode",
+				  failed ? json_null() : json_integer(ino),
+				  "blocks", blocks);
 		json_set_name(whole, "path", w->path, strlen(w->path));
 		int status = print_json(whole);
 		if (status)
@@ -345,8 +340,8 @@ static int follow(struct walk *w)
 		if (!failed)
 			printf("\n%u inode%s and %u entr%s were read on the "
 			       "way.\n",
-			       w->inodes, w->inodes == 1 ? "" : "s",
-			       w->entries, w->entries == 1 ? "y" : "ies");
+			       w->inodes, w->inodes == 1 ? "" : "s", w->entries,
+			       w->entries == 1 ? "y" : "ies");
 	}
 	return failed ? complain(s, failed, "cannot follow %s", w->path)
 		      : EXIT_SUCCESS;

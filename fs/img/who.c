@@ -43,8 +43,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		w->asked = must_ptr(calloc((size_t)state->argc,
-					   sizeof *w->asked));
+		w->asked =
+			must_ptr(calloc((size_t)state->argc, sizeof *w->asked));
 		return 0;
 	case ARGP_KEY_ARG:
 		w->asked[w->count++].block = (uint64_t)option_number(
@@ -195,8 +195,10 @@ static json_t *json_owner(const struct who *w, const struct asked *a,
 					    json_string(o->paths));
 		json_object_set_new(
 			object, "logical",
-			json_integer((json_int_t)(p->logical +
-				(p->kind == PIECE_MAP ? 0
+			json_integer(
+				(json_int_t)(p->logical +
+					     (p->kind == PIECE_MAP
+						      ? 0
 						      : a->block - p->first))));
 		if (p->kind == PIECE_MAP)
 			json_object_set_new(object, "level",
