@@ -551,6 +551,16 @@ static void cleaned(struct cache *cache, const struct found *f)
 		s->kind = FORGOTTEN;
 }
 
+// Nothing is dirty: what staging holds is of no interest.
+static void forget_staging(struct cache *cache)
+{
+	if (!cache->staged_count || cache_dirty_count(cache, ~0u))
+		return;
+	memset(cache->staged, 0, cache->staged_room * sizeof *cache->staged);
+	cache->staged_count = 0;
+	device_overlay_forget(cache->staging);
+}
+
 int cache_write_home(struct cache *cache, unsigned kinds, bool clean)
 {
 	struct found *list;
@@ -564,12 +574,21 @@ int cache_write_home(struct cache *cache, unsigned kinds, bool clean)
 			cleaned(cache, &list[i + k]);
 	}
 	free(list);
-	if (!error && cache->staged_count &&
-	    !cache_dirty_count(cache, ~0u)) {
-		memset(cache->staged, 0,
-		       cache->staged_room * sizeof *cache->staged);
-		cache->staged_count = 0;
-		device_overlay_forget(cache->staging);
-	}
+	if (!error)
+		forget_staging(cache);
+	return error;
+}
+
+int cache_clean(struct cache *cache, unsigned kinds)
+{
+	struct found *list;
+	size_t n;
+	int error = find_dirty(cache, kinds, &list, &n);
+
+	for (size_t i = 0; i < n && !error; i++)
+		cleaned(cache, &list[i]);
+	free(list);
+	if (!error)
+		forget_staging(cache);
 	return error;
 }

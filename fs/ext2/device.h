@@ -90,6 +90,10 @@ int device_file(const char *path, int mode, uint64_t offset, uint64_t bytes,
 // flushes it, gives it its name (mode 0666 less umask; that of the file it
 // replaces, if any) and flushes the directory.
 int device_create(const char *path, uint64_t bytes, struct device **made);
+// device_create_over: the same for whoever has opened that file for writing (`held`)
+// and so has its lock. -EWOULDBLOCK: the path has become another file's.
+int device_create_over(struct device *held, const char *path, uint64_t bytes,
+		       struct device **made);
 int device_publish(struct device *);
 
 int device_memory(uint64_t bytes, struct device **made);

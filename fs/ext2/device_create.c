@@ -129,9 +129,12 @@ static int find_place(struct device_on_file *file, const char *path)
 	return file->dir < 0 ? -errno : 0;
 }
 
-// Locks what has the name now, if anything has and we may.
-static int lock_replaced(struct device_on_file *file, struct stat *info)
+// Locks what has the name now, if anything has and we may, or it is held already.
+// What has got the name since then is in use by whoever put it there.
+static int lock_replaced(struct device_on_file *file,
+			 const struct device_on_file *held, struct stat *info)
 {
+	struct stat ours;
 	int error;
 
 	if (fstatat(file->dir, file->name, info, AT_SYMLINK_NOFOLLOW)) {
@@ -140,14 +143,25 @@ static int lock_replaced(struct device_on_file *file, struct stat *info)
 	}
 	if (!S_ISREG(info->st_mode))
 		return -EEXIST;
-	file->replaced = openat(file->dir, file->name,
-				O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (file->replaced < 0)
-		return errno == EACCES ? 0 : -errno;
-	error = device_lock(file->replaced, true);
-	if (error)
-		return error == -EWOULDBLOCK ? error : 0;
-	return device_under_loop(file->replaced, 0, info->st_size);
+	if (!held) {
+		file->replaced = openat(file->dir, file->name,
+					O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
+						O_CLOEXEC);
+		if (file->replaced < 0)
+			return errno == EACCES ? 0 : -errno;
+		error = device_lock(file->replaced, true);
+		if (error == -EWOULDBLOCK)
+			return error;
+		error = device_under_loop(file->replaced, 0, info->st_size);
+		if (error)
+			return error;
+	}
+	if (fstat(held ? held->fd : file->replaced, &ours) ||
+	    fstatat(file->dir, file->name, info, AT_SYMLINK_NOFOLLOW))
+		return -errno;
+	return ours.st_dev == info->st_dev && ours.st_ino == info->st_ino
+		       ? 0
+		       : -EWOULDBLOCK;
 }
 
 // Opens a file without name, or with a temporary one.
@@ -182,7 +196,8 @@ static int take_over(int fd, const struct stat *old)
 	return fchmod(fd, old->st_mode & 0777) ? -errno : 0;
 }
 
-int device_create(const char *path, uint64_t bytes, struct device **made)
+static int create(const struct device_on_file *held, const char *path,
+		  uint64_t bytes, struct device **made)
 {
 	struct device_on_file place = { .dir = -1, .fd = -1, .replaced = -1 };
 	struct device_on_file *file = NULL;
@@ -190,7 +205,7 @@ int device_create(const char *path, uint64_t bytes, struct device **made)
 	int error = find_place(&place, path);
 
 	if (!error)
-		error = lock_replaced(&place, &old);
+		error = lock_replaced(&place, held, &old);
 	if (!error && bytes > INT64_MAX)
 		error = -EFBIG;
 	if (!error)
@@ -199,9 +214,9 @@ int device_create(const char *path, uint64_t bytes, struct device **made)
 		error = take_over(place.fd, &old);
 	if (!error && ftruncate(place.fd, bytes))
 		error = -errno;
-	if (!error)
-		error = device_lock(place.fd, true);
-	if (!error || error == -ENOLCK || error == -EOPNOTSUPP) {
+	if (!error) {
+		// Where there are no locks nobody else has one either.
+		device_lock(place.fd, true);
 		error = device_on_fd(place.fd, 0, bytes, true, &file);
 		if (error)
 			place.fd = -1;
@@ -226,6 +241,19 @@ int device_create(const char *path, uint64_t bytes, struct device **made)
 	free(place.temporary);
 	free(place.path);
 	return error;
+}
+
+int device_create(const char *path, uint64_t bytes, struct device **made)
+{
+	return create(NULL, path, bytes, made);
+}
+
+int device_create_over(struct device *held, const char *path, uint64_t bytes,
+		       struct device **made)
+{
+	if (strcmp(held->kind->name, "file"))
+		return -EINVAL;
+	return create((struct device_on_file *)held, path, bytes, made);
 }
 
 // ## Publishing

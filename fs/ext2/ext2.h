@@ -390,4 +390,13 @@ uint64_t ext2_journal_blocks(uint64_t blocks, uint32_t block_bytes);
 // Blocks, with those of its block map, that a file of such a size takes.
 uint64_t ext2_blocks_of(uint64_t data_blocks, uint32_t block_bytes);
 
+// Copies everything that is in `from` into `to`, which is fresh and empty (opened
+// with EXT2_FRESH after ext2_make); what is kept and what not stands at the head of
+// rebuild.c. `progress` may be NULL. Does not commit. -ENOSPC: `to` is too small.
+// -EUCLEAN: `from` is damaged, so that a copy would lose something: check it first.
+int ext2_rebuild(struct ext2 *from, struct ext2 *to,
+		 void (*progress)(void *context, uint64_t done_blocks,
+				  uint64_t all),
+		 void *context);
+
 #endif

@@ -86,6 +86,8 @@ uint64_t cache_dirty_count(const struct cache *cache, unsigned kinds);
 
 // Writes those home, neighbours in one call, and marks them clean if `clean`.
 int cache_write_home(struct cache *cache, unsigned kinds, bool clean);
+// They are home, the caller has seen to it.
+int cache_clean(struct cache *cache, unsigned kinds);
 
 // ## The whole
 

@@ -438,6 +438,11 @@ static int replay(struct ext2 *fs, int flags, struct ext2_refusal *why)
 	return read_super(fs, flags, why);
 }
 
+static bool is_new(void *fs, uint64_t block)
+{
+	return block_is_new(fs, block);
+}
+
 static int open_parts(struct ext2 *fs, int flags, struct ext2_refusal *why)
 {
 	bool write = flags & EXT2_WRITE;
@@ -467,6 +472,8 @@ static int open_parts(struct ext2 *fs, int flags, struct ext2_refusal *why)
 	if (error || !write)
 		return error;
 	fs->mode = fresh ? MODE_FRESH : MODE_ORDERED;
+	if (!fresh)
+		cache_ask_new(fs->cache, is_new, fs);
 	if (!fresh &&
 	    get32(fs->super.s_feature_compat) & COMPAT_HAS_JOURNAL) {
 		fs->mode = MODE_JOURNAL;

@@ -29,12 +29,6 @@ struct map {
 	uint64_t span; // 0: as many as make a picture of about 20 lines
 
 	struct picture picture;
-	struct {
-		uint32_t inode;
-		uint64_t next; // the block after its last one
-		unsigned maps; // blocks of the map that may come before it
-		bool split;
-	} last;
 	uint64_t *size; // blocks by inode, for --files
 };
 
@@ -85,32 +79,6 @@ static const struct argp parser = {
 
 // ## Filling in
 
-static void note_run(struct map *m, const struct piece *p)
-{
-	struct picture *x = &m->picture;
-
-	if (p->kind != PIECE_DATA && p->kind != PIECE_DIRECTORY)
-		return;
-	if (m->last.inode != p->inode) {
-		x->files++;
-		x->runs++;
-		m->last.split = false;
-	} else if (p->first < m->last.next ||
-		   p->first > m->last.next + m->last.maps) {
-		x->runs++;
-		x->split += !m->last.split;
-		m->last.split = true;
-	}
-	m->last.inode = p->inode;
-	m->last.next = p->first + p->blocks;
-	// Indirect blocks (up to three) between two data blocks are no break.
-	uint64_t end = p->logical + p->blocks;
-	bool boundary = end >= BLOCKS_DIRECT &&
-			(end - BLOCKS_DIRECT) % (x->numbers.block_bytes / 4) ==
-				0;
-	m->last.maps = boundary ? 3 : 0;
-}
-
 // A cell belongs to the kind (and inode) that has most of its blocks: decided by
 // majority vote as the pieces come (Boyer & Moore, "MJRTY", 1981).
 static void vote(struct cell *cell, int kind, uint32_t inode, uint64_t blocks)
@@ -133,7 +101,7 @@ static int paint(void *context, const struct piece *p)
 	struct picture *x = &m->picture;
 	uint64_t at = p->first, left = p->blocks;
 
-	note_run(m, p);
+	scatter_note(&x->scatter, p, x->numbers.block_bytes);
 	x->of_kind[p->kind] += p->blocks;
 	if (m->size && p->inode && p->inode <= x->numbers.inodes)
 		m->size[p->inode] += p->blocks;
@@ -269,7 +237,7 @@ static void print_numbers(const struct picture *x)
 {
 	printf("\n%" PRIu64 " files and directories in %" PRIu64
 	       " runs; %" PRIu64 " in more than one piece\n",
-	       x->files, x->runs, x->split);
+	       x->scatter.files, x->scatter.runs, x->scatter.split);
 	printf("%" PRIu64 " of %" PRIu64 " blocks are free, in %" PRIu64
 	       " runs; the longest has %" PRIu64 "\n",
 	       x->of_kind[CELL_FREE], x->numbers.blocks, x->free_runs,
@@ -325,9 +293,10 @@ static int print_map_json(const struct picture *x)
 		"block_bytes", (json_int_t)x->numbers.block_bytes, "blocks",
 		(json_int_t)x->numbers.blocks, "cell_blocks",
 		(json_int_t)x->span, "by_use", kinds, "files",
-		(json_int_t)x->files, "runs", (json_int_t)x->runs, "split",
-		(json_int_t)x->split, "free_runs", (json_int_t)x->free_runs,
-		"longest_free", (json_int_t)x->longest_free, "cells", cells));
+		(json_int_t)x->scatter.files, "runs",
+		(json_int_t)x->scatter.runs, "split",
+		(json_int_t)x->scatter.split, "free_runs",
+		(json_int_t)x->free_runs, "longest_free", (json_int_t)x->longest_free, "cells", cells));
 }
 
 // ## The whole

@@ -22,9 +22,7 @@ struct picture {
 	char **path;                  // by inode; NULL: no file's
 	uint64_t of_kind[CELL_KINDS]; // blocks
 
-	// Fragmentation: files and directories with blocks, their runs, and those
-	// with more than one; runs of free blocks.
-	uint64_t files, runs, split;
+	struct scatter scatter;
 	uint64_t free_runs, longest_free;
 };
 

@@ -135,8 +135,8 @@ int map_svg(const struct session *s, const struct picture *x, const char *path)
 		"</text>\n<text x=\"0\" y=\"32\">%" PRIu64 " blocks of %" PRIu32
 		" bytes, a square is %" PRIu64 "; %" PRIu64 " files in %" PRIu64
 		" runs, %" PRIu64 " in more than one piece</text>\n",
-		x->numbers.blocks, x->numbers.block_bytes, x->span, x->files,
-		x->runs, x->split);
+		x->numbers.blocks, x->numbers.block_bytes, x->span,
+		x->scatter.files, x->scatter.runs, x->scatter.split);
 	for (size_t i = 0; i < x->cells; i++)
 		put_cell(out, x, i);
 	put_legend(out, x, bottom);

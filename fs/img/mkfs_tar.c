@@ -249,23 +249,37 @@ static int add_xattrs(struct unpacking *u, struct archive_entry *entry,
 	return status;
 }
 
+// A time before 1970 with a fraction, "-1.75" (POSIX, pax), libarchive (3.6) takes
+// for -1 s and 0.75 s to be added.
+static uint64_t entry_time(time_t (*seconds)(struct archive_entry *),
+			   long (*ns)(struct archive_entry *),
+			   struct archive_entry *entry)
+{
+	int64_t whole = seconds(entry);
+	uint32_t fraction = (uint32_t)ns(entry);
+
+	return whole < 0 && fraction ? pack_time(whole - 1,
+						 1000000000 - fraction)
+				     : pack_time(whole, fraction);
+}
+
 static void take_attributes(const struct unpacking *u, struct node *node,
 			    struct archive_entry *entry)
 {
 	node->mode = (uint16_t)u->call->archive_entry_mode(entry);
 	node->uid = (uint32_t)u->call->archive_entry_uid(entry);
 	node->gid = (uint32_t)u->call->archive_entry_gid(entry);
-	node->mtime = pack_time(u->call->archive_entry_mtime(entry),
-				(uint32_t)u->call->archive_entry_mtime_nsec(entry));
+	node->mtime = entry_time(u->call->archive_entry_mtime,
+				 u->call->archive_entry_mtime_nsec, entry);
 	node->atime = node->ctime = node->mtime;
 	if (u->call->archive_entry_atime_is_set(entry))
-		node->atime = pack_time(
-			u->call->archive_entry_atime(entry),
-			(uint32_t)u->call->archive_entry_atime_nsec(entry));
+		node->atime = entry_time(u->call->archive_entry_atime,
+					 u->call->archive_entry_atime_nsec,
+					 entry);
 	if (u->call->archive_entry_ctime_is_set(entry))
-		node->ctime = pack_time(
-			u->call->archive_entry_ctime(entry),
-			(uint32_t)u->call->archive_entry_ctime_nsec(entry));
+		node->ctime = entry_time(u->call->archive_entry_ctime,
+					 u->call->archive_entry_ctime_nsec,
+					 entry);
 }
 
 // ## Content

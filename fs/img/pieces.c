@@ -197,3 +197,29 @@ int pieces_each(struct session *s,
 	progress_end(&progress);
 	return stop > 0 ? stop : first_error;
 }
+
+// ## Fragmentation
+
+void scatter_note(struct scatter *x, const struct piece *p,
+		  uint32_t block_bytes)
+{
+	if (p->kind != PIECE_DATA && p->kind != PIECE_DIRECTORY)
+		return;
+	if (x->last.inode != p->inode) {
+		x->files++;
+		x->runs++;
+		x->last.split = false;
+	} else if (p->first < x->last.next ||
+		   p->first > x->last.next + x->last.maps) {
+		x->runs++;
+		x->split += !x->last.split;
+		x->last.split = true;
+	}
+	x->last.inode = p->inode;
+	x->last.next = p->first + p->blocks;
+	// Indirect blocks (up to three) between two data blocks are no break.
+	uint64_t end = p->logical + p->blocks;
+	bool boundary = end >= BLOCKS_DIRECT &&
+			(end - BLOCKS_DIRECT) % (block_bytes / 4) == 0;
+	x->last.maps = boundary ? 3 : 0;
+}

@@ -45,4 +45,17 @@ int pieces_each(struct session *,
 		int (*each)(void *context, const struct piece *),
 		void *context);
 
+// Fragmentation: files and directories with blocks, their runs, and those with
+// more than one. All zeros before the first piece.
+struct scatter {
+	uint64_t files, runs, split;
+	struct {
+		uint32_t inode;
+		uint64_t next; // the block after its last one
+		unsigned maps; // blocks of the map that may come before it
+		bool split;
+	} last;
+};
+void scatter_note(struct scatter *, const struct piece *, uint32_t block_bytes);
+
 #endif

@@ -131,7 +131,6 @@ static int leave_level(struct walk *w)
 	w->path_length = level->path_length;
 	w->path[w->path_length] = '\0';
 	level->visit.path = w->path;
-	level->visit.entry = NULL;
 	return w->visitor->leave(w->visitor->context, &level->visit);
 }
 
