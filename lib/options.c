@@ -70,7 +70,7 @@ void option_refuse(const struct argp_state *state, const char *option,
 
 	FILE *out = open_memstream(&line, &bytes);
 	if (!out)
-		exit(BAD_USAGE);
+		exit(argp_err_exit_status);
 	const char *name = state && state->name ? state->name : program_name;
 	fprintf(out, "%s: %s=", name, option);
 	print_escaped(out, text ? text : "");
@@ -82,7 +82,7 @@ void option_refuse(const struct argp_state *state, const char *option,
 	if (fclose(out) == 0)
 		fwrite(line, 1, bytes, err);
 	free(line);
-	exit(BAD_USAGE);
+	exit(argp_err_exit_status);
 }
 
 const struct argp_state *outside_argp(void)

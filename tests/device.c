@@ -73,9 +73,8 @@ static void make_overlay_small(struct kind_made *made)
 {
 	make_file_kind(made);
 	made->base = made->device;
-	ck_assert_int_eq(device_overlay(made->base, 1024, 20 * 1024,
-					&made->device),
-			 0);
+	ck_assert_int_eq(
+		device_overlay(made->base, 1024, 20 * 1024, &made->device), 0);
 }
 
 static void make_overlay_of_overlay(struct kind_made *made)
@@ -212,16 +211,16 @@ static void step_flush(struct battery *b, uint64_t offset, size_t n)
 static void battery_play(struct battery *b, int steps)
 {
 	void (*const step[])(struct battery *, uint64_t, size_t) = {
-		step_write, step_read, step_punch, step_copy_in, step_copy_out,
-		step_write, step_read, step_flush,
+		step_write,    step_read,  step_punch, step_copy_in,
+		step_copy_out, step_write, step_read,  step_flush,
 	};
 	const uint32_t longest[] = { 16, 700, 9000, COPY_LONGEST };
 
 	for (int i = 0; i < steps; i++) {
 		size_t n = random_below(&b->random,
 					longest[random_below(&b->random, 4)]);
-		uint64_t offset =
-			random_below(&b->random, BATTERY_BYTES - n + 1);
+		uint64_t offset = random_below(&b->random,
+					       BATTERY_BYTES - n + 1);
 
 		// Ends are where mistakes are.
 		if (!random_below(&b->random, 10))
@@ -443,12 +442,11 @@ START_TEST(recorder_fails_where_told)
 				got[4] = device_write(d, 10, "efgh", 4);
 				got[5] = device_read(d, 0, bytes, 4);
 				for (int i = 0; i < 6; i++) {
-					bool counts =
-						reads || (i != 0 && i != 5);
-					bool due =
-						counts &&
-						(ever ? call >= (int)at
-						      : call == (int)at);
+					bool counts = reads ||
+						      (i != 0 && i != 5);
+					bool due = counts &&
+						   (ever ? call >= (int)at
+							 : call == (int)at);
 
 					ck_assert_int_eq(got[i],
 							 due ? -ENOSPC : 0);
@@ -458,10 +456,11 @@ START_TEST(recorder_fails_where_told)
 				// Only the first to fail is short.
 				bool first = (int)at == reads;
 				bool none = ever && at < (uint64_t)reads;
-				ck_assert(device_holds(
-					base, 0,
-					none ? "\0\0\0" : first ? "ab\0" : "abcd",
-					4));
+				ck_assert(device_holds(base, 0,
+						       none    ? "\0\0\0"
+						       : first ? "ab\0"
+							       : "abcd",
+						       4));
 				device_close(d);
 				device_close(base);
 				recording_clear(&r);
@@ -484,6 +483,7 @@ Suite *device_suite(void)
 	tcase_add_test(tests, recorder_fails_where_told);
 	suite_add_tcase(suite, tests);
 	add_device_file_tests(suite);
+	add_device_mount_tests(suite);
 	add_device_create_tests(suite);
 	add_device_overlay_tests(suite);
 	add_device_partition_tests(suite);

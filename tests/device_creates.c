@@ -23,9 +23,8 @@ static struct device *create(void)
 	struct device *d;
 
 	ck_assert_int_eq(device_create(device_path("image"), IMAGE, &d), 0);
-	ck_assert_int_eq(device_write(d, IMAGE - sizeof(mark), mark,
-				      sizeof(mark)),
-			 0);
+	ck_assert_int_eq(
+		device_write(d, IMAGE - sizeof(mark), mark, sizeof(mark)), 0);
 	return d;
 }
 
@@ -208,9 +207,8 @@ START_TEST(create_in_the_current_directory)
 
 	ck_assert_int_eq(chdir(device_folder), 0);
 	ck_assert_int_eq(device_create("image", IMAGE, &d), 0);
-	ck_assert_int_eq(device_write(d, IMAGE - sizeof(mark), mark,
-				      sizeof(mark)),
-			 0);
+	ck_assert_int_eq(
+		device_write(d, IMAGE - sizeof(mark), mark, sizeof(mark)), 0);
 	// The place is that of the beginning.
 	ck_assert_int_eq(fchdir(before), 0);
 	close(before);
@@ -262,6 +260,81 @@ START_TEST(create_over_what_is_in_use)
 }
 END_TEST
 
+// Whoever has the image open for writing may put a new one in its place.
+START_TEST(create_over_what_we_hold)
+{
+	struct device *held, *d;
+
+	make_file(device_path("image"), "old", 3);
+	ck_assert_int_eq(device_file(device_path("image"), DEVICE_WRITE, 0, 0,
+				     &held),
+			 0);
+	ck_assert_int_eq(device_create(device_path("image"), IMAGE, &d),
+			 -EWOULDBLOCK);
+	ck_assert_int_eq(
+		device_create_over(held, device_path("image"), IMAGE, &d), 0);
+	ck_assert_int_eq(
+		device_write(d, IMAGE - sizeof(mark), mark, sizeof(mark)), 0);
+	ck_assert_int_eq(device_publish(d), 0);
+	device_close(d);
+	check_whole(device_path("image"));
+
+	// It has been replaced: another file has the name now.
+	ck_assert_int_eq(device_create_over(held, device_path("image"), IMAGE,
+					    &d),
+			 -EWOULDBLOCK);
+	device_close(held);
+	ck_assert_int_eq(device_memory(10, &held), 0);
+	ck_assert_int_eq(device_create_over(held, device_path("image"), IMAGE,
+					    &d),
+			 -EINVAL);
+	device_close(held);
+	check_whole(device_path("image"));
+}
+END_TEST
+
+// Another image gets the name between the look at it and its lock.
+static int64_t replace_before_lock(void *context, int number,
+				   const uint64_t argument[6])
+{
+	int *turns = context;
+
+	(void)number;
+	(void)argument;
+	if (*turns) {
+		*turns = 0;
+		make_file(device_path("other"), "newer", 5);
+		rename(device_path("other"), device_path("image"));
+	}
+	return CALL_GOES_ON;
+}
+
+static void create_in_a_race(void *context)
+{
+	struct device *d;
+	int *result = (int *)context + 1;
+
+	*result = device_create(device_path("image"), IMAGE, &d);
+	if (!*result)
+		device_close(d);
+}
+
+START_TEST(create_over_what_was_just_replaced)
+{
+	int context[2] = { 1, 0 }; // turns, the result
+
+	make_file(device_path("image"), "old", 3);
+	if (!run_filtered(&(struct filtered){
+		    .numbers = (const int[]){ SYS_flock, -1 },
+		    .answer = replace_before_lock,
+		    .body = create_in_a_race,
+		    .context = context }))
+		SKIP(NO_FILTERS);
+	ck_assert_int_eq(context[1], -EWOULDBLOCK);
+	ck_assert_int_eq(entries_of_folder(), 1);
+}
+END_TEST
+
 // ## The calls it makes
 
 #ifdef SYS_access
@@ -273,13 +346,13 @@ END_TEST
 enum { CALLS_MOST = 64 };
 
 struct creating {
-	bool exists;       // the name, before
-	bool named;        // O_TMPFILE is refused
-	bool no_proc;      // what has no name cannot be linked
-	int fail, error;   // which call of those below
+	bool exists;     // the name, before
+	bool named;      // O_TMPFILE is refused
+	bool no_proc;    // what has no name cannot be linked
+	int fail, error; // which call of those below
 	int created, published;
 	int calls, made[CALLS_MOST];
-	int entries;       // of the folder before it was published
+	int entries; // of the folder before it was published
 };
 
 static int64_t watch(void *context, int number, const uint64_t argument[6])
@@ -305,8 +378,8 @@ static void create_body(void *context)
 	c->created = device_create(device_path("image"), IMAGE, &d);
 	if (c->created)
 		return;
-	c->published =
-		device_write(d, IMAGE - sizeof(mark), mark, sizeof(mark));
+	c->published = device_write(d, IMAGE - sizeof(mark), mark,
+				    sizeof(mark));
 	c->entries = entries_of_folder();
 	if (!c->published)
 		c->published = device_publish(d);
@@ -391,8 +464,7 @@ START_TEST(create_fails_at_each_call)
 			if (!access(device_path("image"), F_OK)) {
 				ck_assert_int_eq(entries_of_folder(), 1);
 				bytes = file_bytes(device_path("image"), &n);
-				ck_assert(n == IMAGE ||
-					  (c.exists && n == 3));
+				ck_assert(n == IMAGE || (c.exists && n == 3));
 				free(bytes);
 				ck_assert_int_eq(unlink(device_path("image")),
 						 0);
@@ -448,6 +520,8 @@ void add_device_create_tests(Suite *suite)
 	tcase_add_test(tests, create_in_the_current_directory);
 	tcase_add_test(tests, create_through_a_symlink);
 	tcase_add_test(tests, create_over_what_is_in_use);
+	tcase_add_test(tests, create_over_what_we_hold);
+	tcase_add_test(tests, create_over_what_was_just_replaced);
 	tcase_add_test(tests, create_flushes_in_order);
 	tcase_add_test(tests, create_fails_at_each_call);
 	tcase_add_test(tests, create_in_a_directory_that_cannot_be_read);

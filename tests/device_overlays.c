@@ -184,9 +184,8 @@ static void bench_begin(struct bench *b)
 	image_of(b->base, b->before);
 	ck_assert_int_eq(device_recorder(b->base, &b->recording, &b->recorder),
 			 0);
-	ck_assert_int_eq(device_overlay(b->recorder, UNIT, 4 * UNIT,
-					&b->overlay),
-			 0);
+	ck_assert_int_eq(
+		device_overlay(b->recorder, UNIT, 4 * UNIT, &b->overlay), 0);
 	edit(b->overlay);
 	image_of(b->overlay, b->after);
 }
@@ -344,7 +343,8 @@ START_TEST(undo_file_cut_off_or_damaged)
 
 	ck_assert_ptr_nonnull(mine);
 	ck_assert_int_eq(unlink(undo), 0);
-	for (size_t end = 0; end < n; end += end < 600 || end > n - 3 ? 1 : 97) {
+	for (size_t end = 0; end < n;
+	     end += end < 600 || end > n - 3 ? 1 : 97) {
 		make_file(bad, bytes, end);
 		ck_assert_int_eq(device_undo(b.base, bad), -ENODATA);
 	}
@@ -363,8 +363,7 @@ START_TEST(undo_file_cut_off_or_damaged)
 		size_t at = i < 64 ? (size_t)i : random_below(&random, n);
 
 		memcpy(mine, bytes, n);
-		mine[at] = (uint8_t)(bytes[at] ^
-				     1 << random_below(&random, 8));
+		mine[at] = (uint8_t)(bytes[at] ^ 1 << random_below(&random, 8));
 		make_file(bad, mine, n);
 
 		int error = device_undo(b.base, bad);
@@ -378,8 +377,9 @@ START_TEST(undo_file_cut_off_or_damaged)
 	b.base->bytes = IMAGE - 1;
 	ck_assert_int_eq(device_undo(b.base, bad), -EINVAL);
 	b.base->bytes = IMAGE;
-	make_file(bad, "#!/bin/sh\n# No undo file, but longer than a header.\n"
-		       "exit 0 # as you see\n",
+	make_file(bad,
+		  "#!/bin/sh\n# No undo file, but longer than a header.\n"
+		  "exit 0 # as you see\n",
 		  70);
 	ck_assert_int_eq(device_undo(b.base, bad), -EINVAL);
 	make_file(bad, bytes, n);

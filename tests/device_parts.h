@@ -38,7 +38,8 @@ enum { CALL_GOES_ON = INT32_MAX };
 
 struct filtered {
 	const int *numbers;
-	int64_t (*answer)(void *context, int number, const uint64_t argument[6]);
+	int64_t (*answer)(void *context, int number,
+			  const uint64_t argument[6]);
 	void (*body)(void *context);
 	void *context;
 };
@@ -47,6 +48,7 @@ bool run_filtered(const struct filtered *);
 #define NO_FILTERS "no seccomp user notification here"
 
 void add_device_file_tests(Suite *suite);
+void add_device_mount_tests(Suite *suite);
 void add_device_create_tests(Suite *suite);
 void add_device_overlay_tests(Suite *suite);
 void add_device_partition_tests(Suite *suite);

@@ -216,6 +216,8 @@ static void gpt_seal(struct gpt *gpt, struct device *d, uint64_t own,
 	put_le32(h + 12, 92);
 	put_le32(h + 24, own);
 	put_le32(h + 32, own == 1 ? SECTORS - 1 : 1);
+	put_le32(h + 40, LIST + 2); // usable: first, last
+	put_le32(h + 48, SECTORS - 20);
 	put_le32(h + 72, list);
 	put_le32(h + 80, ENTRIES);
 	put_le32(h + 84, ENTRY);
@@ -392,9 +394,9 @@ START_TEST(partitions_random_damage)
 			const int tables[] = { 0, 1, 2, 2000, 2100 };
 			uint8_t byte = (uint8_t)random_next(&random);
 			int table = tables[random_below(&random, 5)];
-			int at = table == 1 ? (int)random_below(&random, 92)
-					    : 440 + (int)random_below(&random,
-								      70);
+			int at = table == 1
+					 ? (int)random_below(&random, 92)
+					 : 440 + (int)random_below(&random, 70);
 
 			device_write(d, table * SECTOR + at, &byte, 1);
 			if (table == 1) {
@@ -441,8 +443,8 @@ static void check_as_partx(struct device *d, int wanted)
 
 		snprintf(line, sizeof(line), "%d %ju %ju %s%s %s", p[i].number,
 			 (uintmax_t)p[i].offset / SECTOR,
-			 (uintmax_t)p[i].bytes / SECTOR,
-			 guid ? "" : "0x", p[i].type, p[i].name);
+			 (uintmax_t)p[i].bytes / SECTOR, guid ? "" : "0x",
+			 p[i].type, p[i].name);
 		for (char *c = line; guid && *c && c - line < 55; c++)
 			*c = tolower((unsigned char)*c);
 		text = strsep(&rest, "\n");

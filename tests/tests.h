@@ -24,29 +24,29 @@ Suite *host_suite(void); // clock, cpu, host
 Suite *names_suite(void);
 Suite *lab_suite(void); // lab, supervisor, must
 Suite *channel_suite(void);
-Suite *ipc_suite(void);    // the labs of ipc/
-Suite *echo_suite(void);   // ipc/echo
-Suite *relay_suite(void);  // ipc/relay
-Suite *sched_suite(void);  // the labs of sched/
-Suite *policy_suite(void); // sched/policy
-Suite *model_suite(void);  // sched/model
-Suite *chart_suite(void);  // sched/chart
-Suite *sim_suite(void);    // sched/sim
-Suite *ostep_suite(void);  // sched/sim --ostep, --quiz
-Suite *gantt_suite(void);  // sched/gantt, sched/live
-Suite *duel_suite(void);   // sched/duel, the dispatcher
-Suite *device_suite(void); // fs/ext2/device
-Suite *ext2_suite(void); // fs/ext2: opening, inodes, space, commit
-Suite *content_suite(void); // fs/ext2: block maps, data, attributes
+Suite *ipc_suite(void);       // the labs of ipc/
+Suite *echo_suite(void);      // ipc/echo
+Suite *relay_suite(void);     // ipc/relay
+Suite *sched_suite(void);     // the labs of sched/
+Suite *policy_suite(void);    // sched/policy
+Suite *model_suite(void);     // sched/model
+Suite *chart_suite(void);     // sched/chart
+Suite *sim_suite(void);       // sched/sim
+Suite *ostep_suite(void);     // sched/sim --ostep, --quiz
+Suite *gantt_suite(void);     // sched/gantt, sched/live
+Suite *duel_suite(void);      // sched/duel, the dispatcher
+Suite *device_suite(void);    // fs/ext2/device
+Suite *ext2_suite(void);      // fs/ext2: opening, inodes, space, commit
+Suite *content_suite(void);   // fs/ext2: block maps, data, attributes
 Suite *directory_suite(void); // fs/ext2: names, htree, paths
-Suite *journal_suite(void); // fs/ext2: the log
-Suite *crash_suite(void); // fs/ext2: power loss at every write
-Suite *fsck_suite(void); // fs/ext2/check, img fsck
-Suite *mkfs_suite(void); // img mkfs
-Suite *img_suite(void); // img's commands
-Suite *explain_suite(void); // img walk, dump, map, who
-Suite *edits_suite(void); // random edits, against a model and the kernel
-Suite *vsfs_suite(void); // img exercise --ostep=vsfs
+Suite *journal_suite(void);   // fs/ext2: the log
+Suite *crash_suite(void);     // fs/ext2: power loss at every write
+Suite *fsck_suite(void);      // fs/ext2/check, img fsck
+Suite *mkfs_suite(void);      // img mkfs
+Suite *img_suite(void);       // img's commands
+Suite *explain_suite(void);   // img walk, dump, map, who
+Suite *edits_suite(void);     // random edits, against a model and the kernel
+Suite *vsfs_suite(void);      // img exercise --ostep=vsfs
 Suite *bench_suite(void);
 Suite *build_suite(void); // the Makefile, deps.sh
 Suite *docs_suite(void);  // links, the catalogue

@@ -58,9 +58,8 @@ static int open_quietly(int dir, const char *name, int flags)
 {
 	int fd = openat(dir, name, flags | O_CLOEXEC | O_NOATIME);
 
-	return fd < 0 && errno == EPERM
-		       ? openat(dir, name, flags | O_CLOEXEC)
-		       : fd;
+	return fd < 0 && errno == EPERM ? openat(dir, name, flags | O_CLOEXEC)
+					: fd;
 }
 
 // ## Attributes
@@ -94,8 +93,8 @@ static void compare_links(struct comparison *c, const struct stat s[2])
 	}
 	if (c->met_count == c->met_room) {
 		c->met_room = c->met_room ? 2 * c->met_room : 64;
-		c->met = must_ptr(
-			realloc(c->met, c->met_room * sizeof *c->met));
+		c->met =
+			must_ptr(realloc(c->met, c->met_room * sizeof *c->met));
 	}
 	c->met[c->met_count++] = (struct met){
 		{ s[0].st_dev, s[1].st_dev },
@@ -159,8 +158,8 @@ static void compare_value(struct comparison *c, const char *const path[2],
 		value[k] = must_ptr(malloc(XATTR_LIST));
 		n[k] = lgetxattr(path[k], name, value[k], XATTR_LIST);
 	}
-	if (n[0] != n[1] || (n[0] > 0 && memcmp(value[0], value[1],
-						(size_t)n[0]) != 0))
+	if (n[0] != n[1] ||
+	    (n[0] > 0 && memcmp(value[0], value[1], (size_t)n[0]) != 0))
 		differ(c, "attribute %s: %zd bytes, %zd", name, n[0], n[1]);
 	free(value[0]);
 	free(value[1]);
@@ -179,7 +178,7 @@ static void compare_xattrs(struct comparison *c, const int dir[2],
 		names[k] = xattr_names(path[k], &list[k], &n[k]);
 	}
 	for (size_t i = 0, j = 0; i < n[0] || j < n[1];) {
-		int order = i == n[0]	? 1
+		int order = i == n[0]   ? 1
 			    : j == n[1] ? -1
 					: strcmp(names[0][i], names[1][j]);
 		if (order)
@@ -225,9 +224,9 @@ static void compare_holes(struct comparison *c, const int fd[2],
 	while (at < s[0].st_size) {
 		for (int k = 0; k < 2; k++) {
 			data[k] = lseek(fd[k], at, SEEK_DATA);
-			hole[k] = data[k] < 0 ? -1
-					      : lseek(fd[k], data[k],
-						      SEEK_HOLE);
+			hole[k] = data[k] < 0
+					  ? -1
+					  : lseek(fd[k], data[k], SEEK_HOLE);
 		}
 		if (data[0] != data[1] || hole[0] != hole[1]) {
 			differ(c, "data at %jd to %jd, %jd to %jd",
@@ -322,8 +321,8 @@ static struct names list_names(int dir)
 			continue;
 		if (all.count == all.room) {
 			all.room = all.room ? 2 * all.room : 64;
-			all.name = must_ptr(realloc(
-				all.name, all.room * sizeof *all.name));
+			all.name = must_ptr(
+				realloc(all.name, all.room * sizeof *all.name));
 		}
 		all.name[all.count++] = must_ptr(strdup(entry->d_name));
 	}
@@ -381,12 +380,11 @@ static void compare_directories(struct comparison *c, const int dir[2])
 	char *above = c->path;
 
 	for (size_t i = 0, j = 0; i < all[0].count || j < all[1].count;) {
-		int order = i == all[0].count	? 1
-			    : j == all[1].count ? -1
-						: strcmp(all[0].name[i],
-							 all[1].name[j]);
-		const char *name = order <= 0 ? all[0].name[i]
-					      : all[1].name[j];
+		int order = i == all[0].count ? 1
+			    : j == all[1].count
+				    ? -1
+				    : strcmp(all[0].name[i], all[1].name[j]);
+		const char *name = order <= 0 ? all[0].name[i] : all[1].name[j];
 
 		must(asprintf(&c->path, "%s/%s", above, name));
 		if (order == 0)

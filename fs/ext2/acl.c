@@ -47,11 +47,9 @@ static unsigned tags_before(unsigned tag)
 {
 	switch (tag) {
 	case ACL_USER:
-		return ACL_OWNER | ACL_USER;
 	case ACL_GROUP_OWNER:
 		return ACL_OWNER | ACL_USER;
 	case ACL_GROUP:
-		return ACL_GROUP_OWNER | ACL_GROUP;
 	case ACL_MASK:
 		return ACL_GROUP_OWNER | ACL_GROUP;
 	case ACL_OTHER:

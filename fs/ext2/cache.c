@@ -25,7 +25,7 @@
 #include <string.h>
 
 enum {
-	SLAB = 64,            // buffers that are allocated together
+	SLAB = 64, // buffers that are allocated together
 	LEAST_BUFFERS = 32,
 	JOIN_BYTES = 1 << 20, // the longest write
 	STAGING_MEMORY = 256 << 10,
@@ -416,8 +416,8 @@ static int by_block(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int find_dirty(struct cache *cache, unsigned kinds,
-		      struct found **found, size_t *count)
+static int find_dirty(struct cache *cache, unsigned kinds, struct found **found,
+		      size_t *count)
 {
 	uint64_t most = cache_dirty_count(cache, kinds);
 	struct found *list;

@@ -46,9 +46,13 @@ struct check_result {
 	uint64_t blocks, used_blocks;
 };
 
-// 0, or -errno: -EINVAL no superblock can be found, -EIO. Repairs are written to
+// 0, or -errno: -EINVAL no superblock can be found, -EIO, -ENOTSUP a feature that
+// is not in ext2_checked, or a journal on another device. Repairs are written to
 // `device`: give an overlay, and apply it when all went well.
 int ext2_check(struct device *device, const struct check_options *options,
 	       struct check_result *result);
+
+// Features (compat, incompat, ro_compat) that are understood here.
+extern const uint32_t ext2_checked[3];
 
 #endif

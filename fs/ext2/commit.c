@@ -54,7 +54,7 @@ int ext2_commit(struct ext2 *fs)
 	if (!error && fs->mode != MODE_FRESH && nothing_changed(fs))
 		return device_flush(fs->device);
 	if (!error)
-		error = fs->mode == MODE_FRESH	   ? fresh_commit(fs)
+		error = fs->mode == MODE_FRESH     ? fresh_commit(fs)
 			: fs->mode == MODE_ORDERED ? ordered_commit(fs)
 						   : log_commit(fs);
 	if (error) {

@@ -101,14 +101,17 @@ static int find_place(struct device_on_file *file, const char *path)
 {
 	struct stat info;
 
+	file->name = "";
 	if (lstat(path, &info))
 		file->path = errno == ENOENT ? strdup(path) : NULL;
 	else if (!S_ISLNK(info.st_mode))
 		file->path = strdup(path);
-	else if (!(file->path = realpath(path, NULL)))
-		return errno == ENOENT ? -EEXIST : -errno;
-	if (!file->path)
-		return -errno;
+	else
+		file->path = realpath(path, NULL);
+	if (!file->path) {
+		int error = errno;
+		return error == ENOENT ? -EEXIST : error ? -error : -ENOMEM;
+	}
 
 	char *slash = strrchr(file->path, '/');
 
@@ -116,9 +119,10 @@ static int find_place(struct device_on_file *file, const char *path)
 	if (!*file->name)
 		return *path ? -EISDIR : -ENOENT;
 
-	char *above = slash == file->path ? strdup("/")
-		      : slash ? strndup(file->path, slash - file->path)
-			      : strdup(".");
+	char *above = !slash ? strdup(".")
+		      : slash == file->path
+			      ? strdup("/")
+			      : strndup(file->path, slash - file->path);
 
 	if (!above)
 		return -ENOMEM;

@@ -190,7 +190,7 @@ int device_on_fd(int fd, uint64_t begin, uint64_t bytes, bool writable,
 {
 	struct device_on_file *file = malloc(sizeof(*file));
 	off_t end = lseek(fd, 0, SEEK_END);
-	struct stat info;
+	struct stat info = { 0 };
 	int error = 0;
 
 	if (end < 0 || fstat(fd, &info))

@@ -160,8 +160,8 @@ int ext2_find(struct ext2 *fs, uint32_t dir, const char *name, size_t length,
 	if (error)
 		return error;
 
-	const struct disk_entry *found =
-		entry_at(fs, buffer->bytes, spot.offset, &rec_len);
+	const struct disk_entry *found = entry_at(fs, buffer->bytes,
+						  spot.offset, &rec_len);
 
 	if (found)
 		*entry = (struct ext2_entry){
@@ -366,8 +366,8 @@ int dir_put(struct ext2 *fs, const struct adding *adding, uint32_t ino,
 		if (spot->logical + 1 == d->blocks && spot->offset == d->tail) {
 			entry_at(fs, buffer->bytes, at, &rec_len);
 			d->tail = at;
-			d->tail_room =
-				rec_len - entry_bytes((uint32_t)adding->length);
+			d->tail_room = rec_len -
+				       entry_bytes((uint32_t)adding->length);
 		}
 	}
 	cache_drop(buffer);
@@ -393,10 +393,9 @@ static int unlink_entry(const struct ext2 *fs, uint8_t *bytes,
 			uint32_t *slack)
 {
 	uint32_t rec_len, before_len;
-	struct disk_entry *entry =
-		entry_at(fs, bytes, spot->offset, &rec_len);
-	struct disk_entry *before =
-		entry_at(fs, bytes, spot->previous, &before_len);
+	struct disk_entry *entry = entry_at(fs, bytes, spot->offset, &rec_len);
+	struct disk_entry *before = entry_at(fs, bytes, spot->previous,
+					     &before_len);
 
 	if (!entry || !before)
 		return -EUCLEAN;
@@ -488,8 +487,8 @@ int dir_change(struct ext2 *fs, uint32_t dir, const char *name, size_t length,
 	if (error)
 		return error;
 
-	struct disk_entry *entry =
-		entry_at(fs, buffer->bytes, spot.offset, &rec_len);
+	struct disk_entry *entry = entry_at(fs, buffer->bytes, spot.offset,
+					    &rec_len);
 
 	if (entry) {
 		entry->inode = put32(ino);

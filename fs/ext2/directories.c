@@ -128,6 +128,11 @@ static void unload(struct directory *d)
 	d->blocks = d->block_room = 0;
 }
 
+static bool is_unloaded(const struct directory *d)
+{
+	return !d->indexed && d->blocks == 0;
+}
+
 static int give_back(struct ext2 *fs, struct directory *d)
 {
 	uint32_t count = d->reserved;
@@ -136,18 +141,21 @@ static int give_back(struct ext2 *fs, struct directory *d)
 	return count == 0 ? 0 : blocks_free(fs, d->reserve, count);
 }
 
-static void discard(struct ext2 *fs, int i)
+static void discard(struct ext2 *fs, struct directory *d)
 {
 	struct directories *all = fs->directories;
-	struct directory *d = all->open[i];
+	int i = 0;
 
+	while (all->open[i] != d)
+		i++;
 	give_back(fs, d);
 	all->open[i] = all->open[--all->count];
 	unload(d);
 	free(d);
 }
 
-// What is due when it is not going to be worked on any longer.
+// What is due when it is not going to be worked on any longer. Afterwards it may
+// be unloaded, and stand elsewhere among those that are open.
 static int finish(struct ext2 *fs, struct directory *d)
 {
 	struct ext2_inode inode;
@@ -173,13 +181,13 @@ static int finish(struct ext2 *fs, struct directory *d)
 static int close_oldest(struct ext2 *fs)
 {
 	struct directories *all = fs->directories;
-	int oldest = 0;
+	struct directory *oldest = all->open[0];
 
 	for (int i = 1; i < all->count; i++)
-		if (all->open[i]->used < all->open[oldest]->used)
-			oldest = i;
+		if (all->open[i]->used < oldest->used)
+			oldest = all->open[i];
 
-	int error = finish(fs, all->open[oldest]);
+	int error = finish(fs, oldest);
 
 	discard(fs, oldest);
 	return error;
@@ -210,7 +218,7 @@ void directories_free(struct ext2 *fs)
 		return;
 	while (all->count > 0) {
 		all->open[0]->reserved = 0; // never on the disk
-		discard(fs, 0);
+		discard(fs, all->open[0]);
 	}
 	table_free(&all->held);
 	free(all);
@@ -219,25 +227,27 @@ void directories_free(struct ext2 *fs)
 
 void dir_forget(struct ext2 *fs, uint32_t dir)
 {
-	if (dir_opened(fs, dir))
-		discard(fs, 0);
+	struct directory *d = dir_opened(fs, dir);
+
+	if (d)
+		discard(fs, d);
 	if (fs->directories && fs->directories->scanned == dir)
 		fs->directories->scanned = 0;
 }
 
 int directories_finish(struct ext2 *fs)
 {
-	struct directories *all = fs->directories;
+	struct directory *d[OPEN_MOST];
+	int count = fs->directories ? fs->directories->count : 0, error = 0;
 
-	for (int i = 0; all && i < all->count; i++) {
-		int error = finish(fs, all->open[i]);
-
-		if (error) {
-			discard(fs, i);
-			return error;
-		}
+	if (count > 0)
+		memcpy(d, fs->directories->open, (size_t)count * sizeof *d);
+	for (int i = 0; i < count && !error; i++) {
+		error = finish(fs, d[i]);
+		if (error || is_unloaded(d[i]))
+			discard(fs, d[i]);
 	}
-	return 0;
+	return error;
 }
 
 // ## Opening
@@ -253,8 +263,8 @@ struct dir_block *append_block(struct directory *d, uint64_t block)
 {
 	if (d->blocks == d->block_room) {
 		uint32_t room = d->block_room ? d->block_room * 2 : 2;
-		struct dir_block *grown =
-			realloc(d->block, room * sizeof *grown);
+		struct dir_block *grown = realloc(d->block,
+						  room * sizeof *grown);
 
 		if (!grown)
 			return NULL;
@@ -286,8 +296,7 @@ void settle_tail(struct directory *d)
 	note_room(d, d->blocks - 1, units);
 }
 
-uint32_t place_of(const struct ext2 *fs, uint64_t logical,
-			 uint32_t offset)
+uint32_t place_of(const struct ext2 *fs, uint64_t logical, uint32_t offset)
 {
 	return (uint32_t)((logical * fs->block_bytes + offset) / 4);
 }
@@ -308,8 +317,8 @@ static int load_block(struct ext2 *fs, struct directory *d, uint64_t number)
 	if (!block)
 		error = -ENOMEM;
 	for (uint32_t at = 0; at < fs->block_bytes && !error; at += rec_len) {
-		const struct disk_entry *entry =
-			entry_at(fs, buffer->bytes, at, &rec_len);
+		const struct disk_entry *entry = entry_at(fs, buffer->bytes, at,
+							  &rec_len);
 		uint32_t place = place_of(fs, logical, at);
 
 		if (!entry) {
@@ -355,12 +364,11 @@ static int load(struct ext2 *fs, struct directory *d,
 	for (uint64_t logical = 0; logical < blocks; logical += run.blocks) {
 		int error = ext2_run_at(fs, inode, logical, &run);
 
-		if (!error && (run.blocks == 0 || run.physical == 0 ||
-			       run.unwritten))
+		if (!error &&
+		    (run.blocks == 0 || run.physical == 0 || run.unwritten))
 			error = -EUCLEAN;
-		for (uint64_t i = 0; i < run.blocks && logical + i < blocks &&
-				     !error;
-		     i++)
+		for (uint64_t i = 0;
+		     i < run.blocks && logical + i < blocks && !error; i++)
 			error = load_block(fs, d, run.physical + i);
 		if (error)
 			return error;
@@ -412,7 +420,6 @@ int dir_open(struct ext2 *fs, uint32_t dir, struct directory **opening)
 	return keep_within(fs, OPEN_MOST);
 }
 
-
 // ## After a commit
 
 static int measure(struct ext2 *fs, struct directory *d, uint32_t logical)
@@ -425,8 +432,8 @@ static int measure(struct ext2 *fs, struct directory *d, uint32_t logical)
 	if (error)
 		return error;
 	for (uint32_t at = 0; at < fs->block_bytes; at += rec_len) {
-		const struct disk_entry *entry =
-			entry_at(fs, buffer->bytes, at, &rec_len);
+		const struct disk_entry *entry = entry_at(fs, buffer->bytes, at,
+							  &rec_len);
 
 		if (!entry) {
 			error = -EUCLEAN;
@@ -468,7 +475,7 @@ void directories_committed(struct ext2 *fs)
 			    is_held(fs, d->block[n].block))
 				error = measure(fs, d, n);
 		if (error)
-			discard(fs, i);
+			discard(fs, d);
 		else
 			d->loaded = d->blocks;
 	}
@@ -477,17 +484,50 @@ void directories_committed(struct ext2 *fs)
 
 // ## Times
 
+static void times_of(const uint8_t *inode, uint32_t bytes, le32 times[4])
+{
+	const struct disk_inode *d = (const struct disk_inode *)inode;
+	bool wide = bytes > INODE_BYTES_OLD;
+
+	times[0] = d->i_mtime;
+	times[1] = d->i_ctime;
+	times[2] = wide ? d->i_mtime_extra : put32(0);
+	times[3] = wide ? d->i_ctime_extra : put32(0);
+}
+
+// Most often a name was added at the same "now" before. Whether somebody has set
+// other times since is seen in the inode table, without decoding an inode.
 int dir_touch(struct ext2 *fs, uint32_t dir)
 {
 	struct directory *d = dir_opened(fs, dir);
 	struct ext2_inode inode;
-	int error = inode_get(fs, dir, &inode);
+	struct buffer *buffer;
+	uint64_t block;
+	uint32_t offset;
+	le32 times[4];
+	int error = ext2_inode_place(fs, dir, &block, &offset);
 
-	(void)d;
+	if (!error)
+		error = cache_get(fs->cache, block, 0, &buffer);
 	if (error)
 		return error;
-	inode.mtime = inode.ctime = fs->now;
-	return inode_put(fs, &inode);
+	times_of(buffer->bytes + offset, fs->inode_bytes, times);
+	if (!d || !d->touched || d->now.seconds != fs->now.seconds ||
+	    d->now.ns != fs->now.ns ||
+	    memcmp(times, d->times, sizeof times) != 0) {
+		error = inode_get(fs, dir, &inode);
+		inode.mtime = inode.ctime = fs->now;
+		if (!error)
+			error = inode_put(fs, &inode);
+		if (!error && d) {
+			times_of(buffer->bytes + offset, fs->inode_bytes,
+				 d->times);
+			d->now = fs->now;
+			d->touched = true;
+		}
+	}
+	cache_drop(buffer);
+	return error;
 }
 
 // ## Room at once

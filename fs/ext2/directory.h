@@ -42,8 +42,7 @@ struct disk_entry *entry_at(const struct ext2 *fs, uint8_t *bytes,
 
 static inline void entry_set_length(struct disk_entry *entry, uint32_t rec_len)
 {
-	// Blocks of 64 KiB are only read.
-	entry->rec_len = put16(rec_len);
+	entry->rec_len = put16(rec_len < 65536 ? rec_len : 65535);
 }
 
 static inline uint32_t entry_used(const struct disk_entry *entry)
@@ -82,8 +81,8 @@ uint32_t entry_put(const struct ext2 *fs, uint8_t *bytes, uint32_t offset,
 enum {
 	OPEN_MOST = 48,
 	TABLES_BYTES = 16 << 20,
-	LARGE = 4, // blocks: more than these get an index
-	RESERVE_ENTRY = 16, // bytes: few names are so short
+	LARGE = 4,                   // blocks: more than these get an index
+	RESERVE_ENTRY = ENTRY_LEAST, // bytes: it is never too much
 	ROOM_UNIT = 4,
 	ROOM_MOST = 255,
 	NEEDS = (ENTRY_HEADER + NAME_LONGEST + 3) / ROOM_UNIT + 1,
@@ -111,9 +110,9 @@ struct directory {
 	uint64_t reserve; // blocks that it may grow by, in use already
 	uint32_t reserved;
 
-	bool touched; // since then the inode has these times:
-	struct ext2_time touched_at;
-	uint8_t times[16];
+	bool touched;         // by dir_touch, at
+	struct ext2_time now; // which made these of the inode's:
+	le32 times[4];
 };
 
 struct directories {

@@ -62,8 +62,8 @@ int block_find(const struct ext2 *fs, uint8_t *bytes, const char *name,
 	uint32_t before = 0, rec_len;
 
 	for (uint32_t at = 0; at < fs->block_bytes; at += rec_len) {
-		const struct disk_entry *entry =
-			entry_at(fs, bytes, at, &rec_len);
+		const struct disk_entry *entry = entry_at(fs, bytes, at,
+							  &rec_len);
 
 		if (!entry)
 			return -EUCLEAN;
@@ -85,8 +85,8 @@ int block_room(const struct ext2 *fs, uint8_t *bytes, uint32_t need,
 
 	*most = 0;
 	for (uint32_t at = 0; at < fs->block_bytes; at += rec_len) {
-		const struct disk_entry *entry =
-			entry_at(fs, bytes, at, &rec_len);
+		const struct disk_entry *entry = entry_at(fs, bytes, at,
+							  &rec_len);
 
 		if (!entry)
 			return -EUCLEAN;
@@ -264,16 +264,19 @@ int ext2_list(struct ext2 *fs, uint32_t dir,
 				}
 				if (get32(entry->inode) == 0)
 					continue;
-				error = each(context, &(struct ext2_entry){
-					.ino = get32(entry->inode),
-					.type = entry->file_type,
-					.name_len = entry->name_len,
-					.name = (const char *)entry->name,
-					.logical = logical + i,
-					.block = run.physical + i,
-					.offset = at,
-					.rec_len = rec_len,
-				});
+				error = each(
+					context,
+					&(struct ext2_entry){
+						.ino = get32(entry->inode),
+						.type = entry->file_type,
+						.name_len = entry->name_len,
+						.name = (const char *)
+								entry->name,
+						.logical = logical + i,
+						.block = run.physical + i,
+						.offset = at,
+						.rec_len = rec_len,
+					});
 			}
 			cache_drop(buffer);
 			if (error)

@@ -387,6 +387,18 @@ int ext2_overhead(const struct ext2_plan *plan, uint64_t *blocks,
 // small for one.
 uint64_t ext2_journal_blocks(uint64_t blocks, uint32_t block_bytes);
 
+// How many blocks (without those of its map) a directory of a new image takes, if
+// it had so many before (1, or those of lost+found) and gets these names, in this
+// order and at one stretch. A small part of it may be free again at the end.
+// -EFBIG, -ENOMEM. A name is not terminated; good until the next is asked for.
+struct ext2_names {
+	const char *(*name)(void *context, uint32_t i, size_t *length);
+	void *context;
+	uint64_t count;
+};
+int ext2_directory_blocks(const struct ext2_plan *plan, uint32_t had,
+			  const struct ext2_names *names, uint32_t *blocks);
+
 // Blocks, with those of its block map, that a file of such a size takes.
 uint64_t ext2_blocks_of(uint64_t data_blocks, uint32_t block_bytes);
 

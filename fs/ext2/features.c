@@ -152,7 +152,8 @@ int features_check(const uint32_t found[3], bool write,
 		return -ENOTSUP;
 	}
 	if (write && excess(found, ext2_writable, list, sizeof list)) {
-		refuse(why, "it can be read, but not changed: it uses %s", list);
+		refuse(why, "it can be read, but not changed: it uses %s",
+		       list);
 		return -ENOTSUP;
 	}
 	return 0;

@@ -277,6 +277,8 @@ int journal_commit(struct ext2 *fs);
 // empty and RECOVER goes. Trusts nothing. Orphans are not its business. *found: how
 // many transactions. Needs no open fs.
 int journal_replay(struct device *device, uint64_t *found);
+// Why that, or journal_open, failed with `error`, for people.
+void journal_refuse(struct device *device, int error, struct ext2_refusal *why);
 
 // A journal of `blocks` blocks, empty, in the blocks from `first` on (mkfs, and a
 // transaction that is larger than the log).

@@ -43,8 +43,8 @@ static uint32_t legacy(const char *name, size_t length, bool is_signed)
 	uint32_t hash = 0x12a3fe2d, before = 0x37abe8f9;
 
 	for (size_t i = 0; i < length; i++) {
-		uint32_t next = before +
-				(hash ^ character(name, i, is_signed) * 7152373);
+		uint32_t next = before + (hash ^ character(name, i, is_signed) *
+							 7152373);
 
 		if (next & 0x80000000)
 			next -= 0x7fffffff;

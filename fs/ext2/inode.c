@@ -35,8 +35,8 @@ static bool has_huge_files(const struct ext2 *fs)
 static bool has_wide_size(const struct ext2 *fs, uint16_t mode)
 {
 	return S_ISREG(mode) ||
-	       (S_ISDIR(mode) && get32(fs->super.s_feature_incompat) &
-					 INCOMPAT_LARGEDIR);
+	       (S_ISDIR(mode) &&
+		get32(fs->super.s_feature_incompat) & INCOMPAT_LARGEDIR);
 }
 
 // ## Times
@@ -75,9 +75,9 @@ static void time_encode(struct ext2_time time, bool has_more, le32 *low,
 	}
 	*low = put32((uint32_t)seconds);
 	if (has_more)
-		*more = put32((uint32_t)((seconds - (int32_t)seconds) >> 32 &
-					 3) |
-			      time.ns << 2);
+		*more = put32(
+			(uint32_t)((seconds - (int32_t)seconds) >> 32 & 3) |
+			time.ns << 2);
 }
 
 // ## Devices
@@ -160,8 +160,7 @@ void inode_decode(const struct ext2 *fs, uint32_t ino, const uint8_t *bytes,
 	inode->generation = get32(d->i_generation);
 	inode->xattr_block = get32(d->i_file_acl);
 	if (get32(fs->super.s_feature_incompat) & INCOMPAT_64BIT)
-		inode->xattr_block |= (uint64_t)get16(d->i_file_acl_high)
-				      << 32;
+		inode->xattr_block |= (uint64_t)get16(d->i_file_acl_high) << 32;
 	inode->device_major = inode->device_minor = 0;
 	if (is_device(mode))
 		device_decode(d, inode);
@@ -243,9 +242,8 @@ int ext2_inode_place(struct ext2 *fs, uint32_t ino, uint64_t *block,
 	byte = (uint64_t)index * fs->inode_bytes;
 	*block = fs->groups[group].inode_table + (byte >> fs->block_bits);
 	*offset = (uint32_t)(byte & (fs->block_bytes - 1));
-	return *block > fs->first_data_block && *block < fs->blocks
-		       ? 0
-		       : -EUCLEAN;
+	return *block > fs->first_data_block && *block < fs->blocks ? 0
+								    : -EUCLEAN;
 }
 
 static int hold(struct ext2 *fs, uint32_t ino, struct buffer **b,

@@ -23,14 +23,17 @@ static bool valid(const struct ext2 *fs, uint32_t ino)
 
 // ## Where
 
-// A group for a directory below the root: of those with at least the average of
-// free inodes and blocks, the one with the fewest directories.
+// A group for a directory below the root: of those that have about the average of
+// free inodes and blocks, or more, the one with the fewest directories. (Groups with
+// a copy of the superblock always have a little less than the others.)
 static uint32_t spread_directory(const struct ext2 *fs, uint32_t parent)
 {
 	uint32_t inodes = fs->free_inodes / fs->group_count;
 	uint64_t blocks = fs->free_blocks / fs->group_count;
 	uint32_t best = parent, fewest = UINT32_MAX;
 
+	inodes -= inodes / 8;
+	blocks -= blocks / 8;
 	for (uint32_t i = 0; i < fs->group_count; i++) {
 		const struct group *g = &fs->groups[i];
 
@@ -119,8 +122,8 @@ static int allocate_in(struct ext2 *fs, uint32_t group, bool directory,
 	error = cache_get(fs->cache, fs->groups[group].inode_bitmap, 0, &b);
 	if (error)
 		return error;
-	s->first_free_inode =
-		find_bit(b->bytes, s->first_free_inode, end, false);
+	s->first_free_inode = find_bit(b->bytes, s->first_free_inode, end,
+				       false);
 	if (s->first_free_inode < end) {
 		*ino = first + s->first_free_inode;
 		error = take_inode(fs, group, b, s->first_free_inode,

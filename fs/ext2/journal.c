@@ -32,7 +32,8 @@
 // zeros back in step 1 changes nothing and makes room for what comes.
 //
 // When writing the decision fails, or its flush, nobody knows what the disk holds;
-// so the log is emptied again. Works that, nothing has been decided.
+// so the log is emptied again. If that works nothing has been decided. If it fails,
+// too (the disk is dead), the image is as before or as after, and nobody can say.
 //
 // A transaction that is larger than the log makes the log grow: journal_grow.c.
 //
@@ -52,8 +53,8 @@ enum { GATHERED_BYTES = 256 * 1024, UUID_BYTES = 16 };
 
 int journal_open(struct ext2 *fs)
 {
-	const uint32_t known =
-		JOURNAL_INCOMPAT_REVOKE | JOURNAL_INCOMPAT_ASYNC_COMMIT;
+	const uint32_t known = JOURNAL_INCOMPAT_REVOKE |
+			       JOURNAL_INCOMPAT_ASYNC_COMMIT;
 	struct journal *journal = calloc(1, sizeof(*journal));
 	uint32_t after;
 	int error;
@@ -139,8 +140,8 @@ void journal_mark_super(uint8_t *bytes, bool ask)
 	le32 incompat;
 
 	memcpy(&incompat, bytes + at, sizeof(incompat));
-	incompat = put32(ask ? get32(incompat) | INCOMPAT_RECOVER :
-			       get32(incompat) & ~INCOMPAT_RECOVER);
+	incompat = put32(ask ? get32(incompat) | INCOMPAT_RECOVER
+			     : get32(incompat) & ~INCOMPAT_RECOVER);
 	memcpy(bytes + at, &incompat, sizeof(incompat));
 }
 
@@ -166,8 +167,8 @@ static int write_run(struct writer *writer)
 	const uint32_t blocks = writer->run_blocks;
 
 	writer->run_blocks = 0;
-	return blocks == 0 ? 0 :
-			     device_write(writer->log->device,
+	return blocks == 0 ? 0
+			   : device_write(writer->log->device,
 					  writer->run_place * block_bytes,
 					  writer->run, blocks * block_bytes);
 }
@@ -228,7 +229,8 @@ static void begin(const struct writer *writer, uint8_t *bytes, uint32_t type)
 // share.
 static int add_tag(struct writer *writer, uint64_t block, uint32_t flags)
 {
-	struct disk_journal_tag tag = { .t_blocknr = put32_be((uint32_t)block) };
+	struct disk_journal_tag tag = { .t_blocknr =
+						put32_be((uint32_t)block) };
 
 	if (writer->used + sizeof(tag) > writer->log->block_bytes) {
 		int error = end_descriptor(writer);
@@ -374,9 +376,10 @@ static int write_log(struct ext2 *fs, const struct transaction *transaction)
 
 uint64_t journal_need(const struct log *log, uint64_t blocks)
 {
-	const uint64_t tags =
-		(log->block_bytes - sizeof(struct disk_journal_header) -
-		 UUID_BYTES) / sizeof(struct disk_journal_tag);
+	const uint64_t tags = (log->block_bytes -
+			       sizeof(struct disk_journal_header) -
+			       UUID_BYTES) /
+			      sizeof(struct disk_journal_tag);
 
 	return log->first + blocks + (blocks + tags - 1) / tags + 1;
 }
@@ -474,9 +477,8 @@ static int mark_cached_super(struct ext2 *fs, bool ask)
 	if (error)
 		return error;
 	if (buffer->dirty || !ask)
-		journal_mark_super(buffer->bytes +
-					   SUPER_OFFSET % fs->block_bytes,
-				   ask);
+		journal_mark_super(
+			buffer->bytes + SUPER_OFFSET % fs->block_bytes, ask);
 	cache_drop(buffer);
 	return 0;
 }
@@ -485,7 +487,9 @@ int journal_commit(struct ext2 *fs)
 {
 	struct journal *journal = fs->journal;
 	struct transaction transaction = {
-		.each = each_dirty, .home = dirty_home, .context = fs,
+		.each = each_dirty,
+		.home = dirty_home,
+		.context = fs,
 	};
 	int error = cache_write_home(fs->cache, 1 << BLOCK_NEW, true);
 

@@ -192,8 +192,8 @@ static int open_group(struct resizing *r)
 		r->bitmap[i] |= pending->bytes[i];
 	cache_drop(pending);
 	r->bit = 0;
-	r->bits = left < fs->blocks_per_group ? (uint32_t)left :
-						fs->blocks_per_group;
+	r->bits = left < fs->blocks_per_group ? (uint32_t)left
+					      : fs->blocks_per_group;
 	return 0;
 }
 
@@ -246,7 +246,8 @@ static int append(struct resizing *r)
 {
 	const uint64_t pointers = r->fs->pointers;
 	uint64_t n = r->inode_blocks, block, span = 1;
-	uint8_t *place = (uint8_t *)&r->inode.i_block[n < BLOCKS_DIRECT ? n : 0];
+	uint8_t *place =
+		(uint8_t *)&r->inode.i_block[n < BLOCKS_DIRECT ? n : 0];
 	int error = 0;
 
 	if (n >= BLOCKS_DIRECT) {
@@ -347,13 +348,13 @@ static int change_inode(struct resizing *r)
 
 	if (error)
 		return error;
-	if (bytes > INT32_MAX && !(get32(r->fs->super.s_feature_ro_compat) &
-				   RO_COMPAT_LARGE_FILE))
+	if (bytes > INT32_MAX &&
+	    !(get32(r->fs->super.s_feature_ro_compat) & RO_COMPAT_LARGE_FILE))
 		return -EFBIG;
 	inode->i_size = put32((uint32_t)bytes);
 	inode->i_size_high = put32((uint32_t)(bytes >> 32));
-	inode->i_blocks = put32((uint32_t)(get32(inode->i_blocks) +
-					   r->taken_blocks * sectors));
+	inode->i_blocks = put32(
+		(uint32_t)(get32(inode->i_blocks) + r->taken_blocks * sectors));
 	memcpy(block + r->log->inode_offset, inode, INODE_BYTES_OLD);
 	return 0;
 }
@@ -391,11 +392,12 @@ static int change_sums(struct resizing *r)
 		error = changed(r, SUPER_OFFSET / fs->block_bytes, &bytes);
 	if (error)
 		return error;
-	struct disk_super *super = (struct disk_super *)(void *)(
-		bytes + SUPER_OFFSET % fs->block_bytes);
+	struct disk_super *super =
+		(struct disk_super *)(void *)(bytes +
+					      SUPER_OFFSET % fs->block_bytes);
 
-	super->s_free_blocks_count = put32((uint32_t)(
-		get32(super->s_free_blocks_count) - r->taken_blocks));
+	super->s_free_blocks_count = put32((
+		uint32_t)(get32(super->s_free_blocks_count) - r->taken_blocks));
 	note_map(super, &r->inode);
 	journal_mark_super((uint8_t *)super, true);
 	return 0;

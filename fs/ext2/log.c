@@ -53,8 +53,8 @@ uint32_t log_crc32c(const struct log *log, uint32_t crc, const void *bytes,
 	return crc;
 }
 
-static uint32_t crc32_be(const struct log *log, uint32_t crc,
-			 const uint8_t *p, size_t n)
+static uint32_t crc32_be(const struct log *log, uint32_t crc, const uint8_t *p,
+			 size_t n)
 {
 	while (n--)
 		crc = crc << 8 ^ log->ethernet[crc >> 24 ^ *p++];
@@ -187,8 +187,8 @@ static const uint8_t *entry_for(const uint8_t *node, uint32_t entries,
 	node += sizeof(struct disk_extent_header);
 	while (low < high) {
 		uint32_t middle = (low + high) / 2;
-		const uint8_t *entry =
-			node + middle * sizeof(struct disk_extent);
+		const uint8_t *entry = node +
+				       middle * sizeof(struct disk_extent);
 		le32 begin;
 
 		memcpy(&begin, entry, sizeof(begin));
@@ -257,9 +257,9 @@ static int place_extent(struct log *log, uint64_t n, uint64_t *place)
 
 int log_place(struct log *log, uint64_t log_block, uint64_t *place)
 {
-	int error = get32(log->inode.i_flags) & INODE_EXTENTS ?
-			    place_extent(log, log_block, place) :
-			    place_indirect(log, log_block, place);
+	int error = get32(log->inode.i_flags) & INODE_EXTENTS
+			    ? place_extent(log, log_block, place)
+			    : place_indirect(log, log_block, place);
 
 	if (error)
 		return error;
@@ -310,12 +310,12 @@ static int find_inode(struct log *log)
 		(uint32_t)((uint64_t)index * inode_bytes % log->block_bytes);
 	if (log->inode_block >= log->blocks)
 		return -EUCLEAN;
-	error = device_read(log->device,
-			    log->inode_block * log->block_bytes +
-				    log->inode_offset,
-			    &log->inode,
-			    inode_bytes < sizeof(log->inode) ?
-				    INODE_BYTES_OLD : sizeof(log->inode));
+	error = device_read(
+		log->device,
+		log->inode_block * log->block_bytes + log->inode_offset,
+		&log->inode,
+		inode_bytes < sizeof(log->inode) ? INODE_BYTES_OLD
+						 : sizeof(log->inode));
 	if (error)
 		return error;
 	if (!S_ISREG(get16(log->inode.i_mode)) ||
@@ -408,8 +408,7 @@ int log_open(struct log *log, struct device *device)
 	error = device_read(device, SUPER_OFFSET, fs, sizeof(*fs));
 	if (error)
 		return error;
-	if (get16(fs->s_magic) != EXT2_MAGIC ||
-	    get32(fs->s_log_block_size) > 6)
+	if (get16(fs->s_magic) != EXT2_MAGIC || get32(fs->s_log_block_size) > 6)
 		return -EUCLEAN;
 	log->block_bytes = 1024u << get32(fs->s_log_block_size);
 	log->blocks = get32(fs->s_blocks_count);
@@ -551,8 +550,7 @@ static int walk_on(struct walk *walk, uint32_t sequence, const uint32_t *end)
 
 int log_walk(struct log *log, uint32_t at, uint32_t sequence,
 	     const uint32_t *end, bool copies,
-	     int (*each)(void *context, const struct log_item *),
-	     void *context)
+	     int (*each)(void *context, const struct log_item *), void *context)
 {
 	struct walk walk = {
 		.log = log,
@@ -577,8 +575,8 @@ int log_walk(struct log *log, uint32_t at, uint32_t sequence,
 struct scan {
 	const struct log *log;
 	uint32_t end, after;
-	uint32_t crc;   // of all but the commit block (the oldest checksum)
-	bool suspect;   // a descriptor or revoke block had a bad checksum
+	uint32_t crc;  // of all but the commit block (the oldest checksum)
+	bool suspect;  // a descriptor or revoke block had a bad checksum
 	uint64_t time; // of the commit before
 };
 
@@ -634,8 +632,9 @@ int log_scan(struct log *log, uint32_t *end, uint32_t *after)
 {
 	const uint32_t begin = get32_be(log->super.s_sequence);
 	const uint32_t start = get32_be(log->super.s_start);
-	struct scan scan = { .log = log, .end = begin, .after = start,
-			     .crc = UINT32_MAX };
+	struct scan scan = {
+		.log = log, .end = begin, .after = start, .crc = UINT32_MAX
+	};
 	int error = 0;
 
 	if (start != 0)

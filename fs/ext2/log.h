@@ -23,11 +23,11 @@
 #include "fs/ext2/layout.h"
 
 enum {
-	SECTOR_BYTES = 512,      // a disk writes these wholly or not at all
-	LOG_DEEPEST = 6,         // levels of blocks that map the journal
-	LOG_LONGEST = 10240000,  // blocks: as mke2fs(8)
-	LOG_SHORTEST = 1024,     // of those we make; the least that Linux mounts
-	LOG_FAST_COMMIT = 256,   // blocks, where the superblock says 0
+	SECTOR_BYTES = 512,     // a disk writes these wholly or not at all
+	LOG_DEEPEST = 6,        // levels of blocks that map the journal
+	LOG_LONGEST = 10240000, // blocks: as mke2fs(8)
+	LOG_SHORTEST = 1024,    // of those we make; the least that Linux mounts
+	LOG_FAST_COMMIT = 256,  // blocks, where the superblock says 0
 	JOURNAL_COMPAT_CHECKSUM = 1,
 };
 

@@ -34,7 +34,7 @@
 #include "fs/ext2/fs.h"
 
 enum {
-	LAST_GROUP_DATA = 50,  // fewer blocks of data: no last group
+	LAST_GROUP_DATA = 50, // fewer blocks of data: no last group
 	LOST_FOUND_BYTES = 16 << 10,
 	BYTES_AN_INODE = 16 << 10,
 	JOURNAL_LEAST = 1024, // blocks; jbd2 takes no smaller log
@@ -308,8 +308,8 @@ static int write_group(struct making *m, uint32_t group, uint64_t *free_blocks)
 		.bg_inode_table = put32((uint32_t)bitmaps + 2),
 		.bg_free_blocks_count = put16(there - used),
 		.bg_free_inodes_count = put16(s->inodes_per_group - inodes),
-		.bg_used_dirs_count =
-			put16(group ? 0 : 1 + !!s->lost_found_blocks),
+		.bg_used_dirs_count = put16(group ? 0
+						  : 1 + !!s->lost_found_blocks),
 	};
 
 	memcpy(m->descriptors + (size_t)group * GROUP_BYTES, &d, GROUP_BYTES);
@@ -324,16 +324,18 @@ static int write_group(struct making *m, uint32_t group, uint64_t *free_blocks)
 
 static uint32_t super_time(struct ext2_time time)
 {
-	return time.seconds < 0		   ? 0 :
-	       time.seconds > UINT32_MAX ? UINT32_MAX :
-					     (uint32_t)time.seconds;
+	return time.seconds < 0            ? 0
+	       : time.seconds > UINT32_MAX ? UINT32_MAX
+					   : (uint32_t)time.seconds;
 }
 
 static void fill_super(struct making *m, uint64_t free_blocks)
 {
 	const struct ext2_plan *plan = m->plan;
 	const struct shape *s = &m->shape;
-	uint32_t log = s->block_bytes == 1024 ? 0 : s->block_bytes == 2048 ? 1 : 2;
+	uint32_t log = s->block_bytes == 1024   ? 0
+		       : s->block_bytes == 2048 ? 1
+						: 2;
 	uint32_t now = super_time(plan->now);
 	uint32_t inodes = s->inodes_per_group * s->groups;
 	uint16_t extra = plan->inode_bytes > INODE_BYTES_OLD ? INODE_EXTRA : 0;
@@ -360,9 +362,9 @@ static void fill_super(struct making *m, uint64_t free_blocks)
 		.s_rev_level = put32(1),
 		.s_first_ino = put32(INO_FIRST),
 		.s_inode_size = put16(plan->inode_bytes),
-		.s_feature_compat = put32(
-			COMPAT_EXT_ATTR |
-			(plan->journal ? COMPAT_HAS_JOURNAL : 0)),
+		.s_feature_compat =
+			put32(COMPAT_EXT_ATTR |
+			      (plan->journal ? COMPAT_HAS_JOURNAL : 0)),
 		.s_feature_incompat = put32(INCOMPAT_FILETYPE),
 		.s_feature_ro_compat = put32(RO_COMPAT_SPARSE_SUPER |
 					     RO_COMPAT_LARGE_FILE),
@@ -397,8 +399,8 @@ static int write_supers(struct making *m)
 			continue;
 		uint64_t block = first_of(s, g);
 		m->super.s_block_group_nr = put16(g);
-		error = write_at(m, block, g || s->first_data_block ?
-						   0 : SUPER_OFFSET,
+		error = write_at(m, block,
+				 g || s->first_data_block ? 0 : SUPER_OFFSET,
 				 &m->super, SUPER_BYTES);
 		if (!error)
 			error = write_at(m, block + 1, 0, m->descriptors,
@@ -416,9 +418,9 @@ static int write_inode(const struct making *m, uint32_t ino,
 	const struct ext2_plan *plan = m->plan;
 	bool extra = plan->inode_bytes > INODE_BYTES_OLD;
 	uint32_t low = (uint32_t)plan->now.seconds;
-	le32 high = put32((uint32_t)((plan->now.seconds -
-				      (int32_t)low) >> 32 & 3) |
-			  plan->now.ns << 2);
+	le32 high =
+		put32((uint32_t)((plan->now.seconds - (int32_t)low) >> 32 & 3) |
+		      plan->now.ns << 2);
 
 	inode->i_atime = inode->i_ctime = inode->i_mtime = put32(low);
 	if (extra) {
@@ -450,8 +452,8 @@ static uint32_t put_entry(uint8_t *block, uint32_t at, uint32_t ino,
 }
 
 // A directory of so many blocks from `first` on; the name of one directory in it.
-static int write_directory(const struct making *m, uint32_t ino,
-			   uint64_t first, uint32_t blocks, const char *child)
+static int write_directory(const struct making *m, uint32_t ino, uint64_t first,
+			   uint32_t blocks, const char *child)
 {
 	uint32_t size = m->shape.block_bytes, at;
 	uint8_t *block = calloc(blocks, size);
@@ -572,7 +574,8 @@ static int write_journal(struct making *m)
 		.i_links_count = put16(1),
 	};
 	for (int i = 0; !error && map.left && i < BLOCK_POINTERS; i++)
-		error = map_tree(&map, i < BLOCK_SINGLE ? 0 : i - BLOCK_SINGLE + 1,
+		error = map_tree(&map,
+				 i < BLOCK_SINGLE ? 0 : i - BLOCK_SINGLE + 1,
 				 &m->journal.i_block[i]);
 	if (!error)
 		error = write_inode(m, INO_JOURNAL, &m->journal);

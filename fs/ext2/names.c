@@ -180,9 +180,9 @@ int ext2_create_with(struct ext2 *fs, uint32_t dir, const char *name,
 		      (struct filling){ bytes, n }, ino);
 }
 
-int ext2_symlink(struct ext2 *fs, uint32_t dir, const char *name,
-		 size_t length, const struct ext2_inode *attributes,
-		 const char *target, size_t target_length, uint32_t *ino)
+int ext2_symlink(struct ext2 *fs, uint32_t dir, const char *name, size_t length,
+		 const struct ext2_inode *attributes, const char *target,
+		 size_t target_length, uint32_t *ino)
 {
 	struct ext2_inode wanted = *attributes;
 
@@ -244,7 +244,8 @@ static int look(struct ext2 *fs, uint32_t dir, const char *name, size_t length,
 	return error;
 }
 
-// A name of the inode is gone: one link less, or the end of it.
+// One link less, or the end of the inode. Before its name goes: a file whose map
+// is broken cannot be freed, and then all stays as it is.
 static int drop_link(struct ext2 *fs, struct ext2_inode *inode)
 {
 	if (S_ISDIR(inode->mode)) {
@@ -281,9 +282,9 @@ int ext2_unlink(struct ext2 *fs, uint32_t dir, const char *name, size_t length)
 	if (!error && is_reserved(fs, inode.ino))
 		error = -EUCLEAN;
 	if (!error)
-		error = dir_remove(fs, dir, name, length);
-	if (!error)
 		error = drop_link(fs, &inode);
+	if (!error)
+		error = dir_remove(fs, dir, name, length);
 	return error ? error : dir_touch(fs, dir);
 }
 
@@ -313,9 +314,9 @@ int ext2_rmdir(struct ext2 *fs, uint32_t dir, const char *name, size_t length)
 	if (!error)
 		error = may_remove(fs, dir, inode.ino);
 	if (!error)
-		error = dir_remove(fs, dir, name, length);
-	if (!error)
 		error = drop_link(fs, &inode);
+	if (!error)
+		error = dir_remove(fs, dir, name, length);
 	if (!error)
 		error = count_link(fs, dir, -1);
 	return error ? error : dir_touch(fs, dir);
@@ -422,18 +423,17 @@ int ext2_rename(struct ext2 *fs, uint32_t dir, const char *name, size_t length,
 	enum entry_type type = type_of(r.moved.mode);
 
 	if (r.replaces)
-		error = dir_change(fs, new_dir, new_name, new_length,
-				   r.moved.ino, type);
+		error = drop_link(fs, &r.replaced);
 	else
 		error = dir_prepare(fs, new_dir, new_name, new_length, &adding);
-	if (!error && !r.replaces)
-		error = dir_put(fs, &adding, r.moved.ino, type);
+	if (!error)
+		error = r.replaces ? dir_change(fs, new_dir, new_name,
+						new_length, r.moved.ino, type)
+				   : dir_put(fs, &adding, r.moved.ino, type);
 	if (!error)
 		error = dir_remove(fs, dir, name, length);
 	if (!error)
 		error = settle_parents(fs, &r);
-	if (!error && r.replaces)
-		error = drop_link(fs, &r.replaced);
 	if (error)
 		return error;
 	// Read again: a directory's inode may have changed since.

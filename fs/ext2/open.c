@@ -19,7 +19,7 @@
 // A log with transactions is replayed first: for reading into an overlay that
 // vanishes with the fs, for writing on the device.
 
-#include "fs/ext2/fs.h"
+#include "fs/ext2/super.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,25 +27,15 @@
 #include <time.h>
 
 enum {
-	LOG_BLOCK_MOST = 6,     // 64 KiB
-	GROUPS_MOST = 1 << 20,  // 4 TiB in groups of 8192 blocks of 1 KiB are half
+	LOG_BLOCK_MOST = 6, // 64 KiB
+	GROUPS_MOST =
+		1 << 20, // 4 TiB in groups of 8192 blocks of 1 KiB are half
 	INODE_MOST_WRITE = 1024, // what struct ext2_inode has room for
 	CACHE_BYTES = 4 << 20,
 	OVERLAY_BYTES = 1 << 20,
-	BACKUP_GROUPS = 588 - 356, // s_backup_bgs, in s_rest
 };
 
 // ## The superblock's fields
-
-static bool has_incompat(const struct disk_super *super, uint32_t bit)
-{
-	return get32(super->s_feature_incompat) & bit;
-}
-
-static bool has_ro_compat(const struct disk_super *super, uint32_t bit)
-{
-	return get32(super->s_feature_ro_compat) & bit;
-}
 
 static bool power_of_two(uint32_t n)
 {
@@ -79,8 +69,7 @@ static int check_sizes(struct ext2 *fs, struct ext2_refusal *why)
 			     fs->inode_bytes, fs->block_bytes);
 	fs->desc_bytes = GROUP_BYTES;
 	if (has_incompat(s, INCOMPAT_64BIT)) {
-		if (!power_of_two(desc) || desc < GROUP_BYTES_64 ||
-		    desc > 1024)
+		if (!power_of_two(desc) || desc < GROUP_BYTES_64 || desc > 1024)
 			return WRONG("its group descriptors have %u bytes",
 				     desc);
 		fs->desc_bytes = desc;
@@ -126,8 +115,7 @@ static int check_blocks(struct ext2 *fs, struct ext2_refusal *why)
 			     (unsigned long long)fs->device->bytes);
 	groups = (fs->blocks - first + per - 1) / per;
 	if (groups > GROUPS_MOST)
-		return WRONG("it has %llu groups",
-			     (unsigned long long)groups);
+		return WRONG("it has %llu groups", (unsigned long long)groups);
 	fs->group_count = (uint32_t)groups;
 	return 0;
 }
@@ -208,93 +196,6 @@ static int read_super(struct ext2 *fs, int flags, struct ext2_refusal *why)
 
 // ## Groups
 
-static bool power_of(uint32_t n, uint32_t base)
-{
-	while (n > base && !(n % base))
-		n /= base;
-	return n == base;
-}
-
-bool group_has_super(const struct ext2 *fs, uint32_t group)
-{
-	const struct disk_super *s = &fs->super;
-	const uint8_t *backup = s->s_rest + BACKUP_GROUPS;
-	le32 at[2];
-
-	if (get32(s->s_feature_compat) & COMPAT_SPARSE_SUPER2) {
-		memcpy(at, backup, sizeof at);
-		return !group || group == get32(at[0]) ||
-		       group == get32(at[1]);
-	}
-	if (group <= 1 || !has_ro_compat(s, RO_COMPAT_SPARSE_SUPER))
-		return true;
-	return power_of(group, 3) || power_of(group, 5) || power_of(group, 7);
-}
-
-// The block with number `index` of the descriptors; with meta_bg they stand
-// at the head of the groups that they describe.
-static uint64_t desc_block(const struct ext2 *fs, uint32_t index)
-{
-	const struct disk_super *s = &fs->super;
-	uint32_t group = index * (fs->block_bytes / fs->desc_bytes);
-
-	if (!has_incompat(s, INCOMPAT_META_BG) ||
-	    index < get32(s->s_first_meta_bg))
-		return fs->first_data_block + 1ull + index;
-	return group_first_block(fs, group) + group_has_super(fs, group);
-}
-
-// Blocks at the head of a group that hold superblock and descriptors, or are
-// kept for more of them.
-static uint32_t head_blocks(const struct ext2 *fs, uint32_t group)
-{
-	const struct disk_super *s = &fs->super;
-	uint32_t in_block = fs->block_bytes / fs->desc_bytes;
-	uint32_t meta = group / in_block, within = group % in_block;
-	uint32_t old = fs->desc_blocks, super = group_has_super(fs, group);
-
-	if (has_incompat(s, INCOMPAT_META_BG)) {
-		if (old > get32(s->s_first_meta_bg))
-			old = get32(s->s_first_meta_bg);
-		if (meta >= old)
-			return super + (within <= 1 || within == in_block - 1);
-	}
-	return super ? 1 + old + get16(s->s_reserved_gdt_blocks) : 0;
-}
-
-static uint64_t group_blocks(const struct ext2 *fs, uint32_t group)
-{
-	uint64_t left = fs->blocks - group_first_block(fs, group);
-
-	return left < fs->blocks_per_group ? left : fs->blocks_per_group;
-}
-
-static void group_decode(const struct ext2 *fs, const struct disk_group *d,
-			 struct group *g)
-{
-	bool wide = fs->desc_bytes >= GROUP_BYTES_64;
-
-	*g = (struct group){
-		.block_bitmap = get32(d->bg_block_bitmap),
-		.inode_bitmap = get32(d->bg_inode_bitmap),
-		.inode_table = get32(d->bg_inode_table),
-		.free_blocks = get16(d->bg_free_blocks_count),
-		.free_inodes = get16(d->bg_free_inodes_count),
-		.directories = get16(d->bg_used_dirs_count),
-		.flags = get16(d->bg_flags),
-		.itable_unused = get16(d->bg_itable_unused),
-	};
-	if (!wide)
-		return;
-	g->block_bitmap |= (uint64_t)get32(d->bg_block_bitmap_hi) << 32;
-	g->inode_bitmap |= (uint64_t)get32(d->bg_inode_bitmap_hi) << 32;
-	g->inode_table |= (uint64_t)get32(d->bg_inode_table_hi) << 32;
-	g->free_blocks |= (uint32_t)get16(d->bg_free_blocks_count_hi) << 16;
-	g->free_inodes |= (uint32_t)get16(d->bg_free_inodes_count_hi) << 16;
-	g->directories |= (uint32_t)get16(d->bg_used_dirs_count_hi) << 16;
-	g->itable_unused |= (uint32_t)get16(d->bg_itable_unused_hi) << 16;
-}
-
 // Whether n blocks from `at` on lie in the group behind its head.
 static bool in_group(const struct ext2 *fs, uint32_t group, uint64_t at,
 		     uint32_t n)
@@ -327,6 +228,15 @@ static int check_group(const struct ext2 *fs, uint32_t i,
 	return -EUCLEAN;
 }
 
+static uint32_t clusters_to_blocks(const struct ext2 *fs, uint32_t clusters)
+{
+	uint64_t n = (uint64_t)clusters
+		     << (get32(fs->super.s_log_cluster_size) -
+			 get32(fs->super.s_log_block_size));
+
+	return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+}
+
 static int read_groups(struct ext2 *fs, bool write, struct ext2_refusal *why)
 {
 	uint32_t in_block = fs->block_bytes / fs->desc_bytes;
@@ -339,8 +249,9 @@ static int read_groups(struct ext2 *fs, bool write, struct ext2_refusal *why)
 	for (uint32_t i = 0; i < fs->desc_blocks; i++) {
 		error = cache_get(fs->cache, desc_block(fs, i), 0, &b);
 		if (error) {
-			refuse(why, "the group descriptors in block %llu "
-				    "cannot be read",
+			refuse(why,
+			       "the group descriptors in block %llu "
+			       "cannot be read",
 			       (unsigned long long)desc_block(fs, i));
 			return error;
 		}
@@ -365,6 +276,8 @@ static int read_groups(struct ext2 *fs, bool write, struct ext2_refusal *why)
 		error = write ? check_group(fs, i, why) : 0;
 		if (error)
 			return error;
+		if (has_ro_compat(&fs->super, RO_COMPAT_BIGALLOC))
+			g->free_blocks = clusters_to_blocks(fs, g->free_blocks);
 		if (g->free_blocks > most)
 			g->free_blocks = (uint32_t)most;
 		if (g->free_inodes > fs->inodes_per_group)
@@ -397,8 +310,9 @@ static int check_state(const struct ext2 *fs, int flags,
 		return -EROFS;
 	}
 	if (fs->inode_bytes > INODE_MOST_WRITE) {
-		refuse(why, "it can be read, but not changed: its inodes have "
-			    "%u bytes",
+		refuse(why,
+		       "it can be read, but not changed: its inodes have "
+		       "%u bytes",
 		       fs->inode_bytes);
 		return -ENOTSUP;
 	}
@@ -431,11 +345,15 @@ static int replay(struct ext2 *fs, int flags, struct ext2_refusal *why)
 	}
 	error = journal_replay(fs->device, &found);
 	if (error) {
-		refuse(why, "its journal cannot be replayed");
+		journal_refuse(fs->device, error, why);
 		return error;
 	}
-	fs->replayed = true;
-	return read_super(fs, flags, why);
+	fs->replayed = found > 0;
+	error = read_super(fs, flags, why);
+	// The log may say that the kernel met an error.
+	if (!error && flags & EXT2_WRITE)
+		error = check_state(fs, flags, why);
+	return error;
 }
 
 static bool is_new(void *fs, uint64_t block)
@@ -474,12 +392,11 @@ static int open_parts(struct ext2 *fs, int flags, struct ext2_refusal *why)
 	fs->mode = fresh ? MODE_FRESH : MODE_ORDERED;
 	if (!fresh)
 		cache_ask_new(fs->cache, is_new, fs);
-	if (!fresh &&
-	    get32(fs->super.s_feature_compat) & COMPAT_HAS_JOURNAL) {
+	if (!fresh && get32(fs->super.s_feature_compat) & COMPAT_HAS_JOURNAL) {
 		fs->mode = MODE_JOURNAL;
 		error = journal_open(fs);
 		if (error) {
-			refuse(why, "its journal cannot be used");
+			journal_refuse(fs->device, error, why);
 			return error;
 		}
 	}
@@ -537,189 +454,4 @@ void ext2_set_now(struct ext2 *fs, struct ext2_time now)
 struct ext2_time ext2_now(const struct ext2 *fs)
 {
 	return fs->now;
-}
-
-// ## What it is
-
-static void put_counts(const struct ext2 *fs, struct disk_super *s)
-{
-	s->s_free_blocks_count = put32((uint32_t)fs->free_blocks);
-	if (has_incompat(s, INCOMPAT_64BIT))
-		s->s_free_blocks_hi = put32((uint32_t)(fs->free_blocks >> 32));
-	s->s_free_inodes_count = put32(fs->free_inodes);
-}
-
-const struct disk_super *ext2_super(const struct ext2 *fs)
-{
-	if (fs->mode != MODE_READ)
-		put_counts(fs, &((struct ext2 *)(uintptr_t)fs)->super);
-	return &fs->super;
-}
-
-void ext2_numbers(const struct ext2 *fs, struct ext2_numbers *n)
-{
-	const struct disk_super *s = &fs->super;
-	bool wide = has_incompat(s, INCOMPAT_64BIT);
-
-	*n = (struct ext2_numbers){
-		.block_bytes = fs->block_bytes,
-		.inode_bytes = fs->inode_bytes,
-		.blocks = fs->blocks,
-		.free_blocks = fs->free_blocks + space_queued(fs),
-		.inodes = get32(s->s_inodes_count),
-		.free_inodes = fs->free_inodes + (uint32_t)fs->freed_inode_count,
-		.first_inode = get32(s->s_rev_level) ? get32(s->s_first_ino)
-						     : INO_FIRST,
-		.groups = fs->group_count,
-		.blocks_per_group = fs->blocks_per_group,
-		.inodes_per_group = fs->inodes_per_group,
-		.first_data_block = fs->first_data_block,
-		.compat = get32(s->s_feature_compat),
-		.incompat = get32(s->s_feature_incompat),
-		.ro_compat = get32(s->s_feature_ro_compat),
-		.overhead_blocks = fs->overhead,
-		.state = get16(s->s_state),
-		.replayed = fs->replayed,
-	};
-	n->reserved_blocks = get32(s->s_r_blocks_count);
-	if (wide)
-		n->reserved_blocks |= (uint64_t)get32(s->s_r_blocks_count_hi)
-				      << 32;
-	memcpy(n->uuid, s->s_uuid, sizeof n->uuid);
-	memcpy(n->label, s->s_volume_name, sizeof s->s_volume_name);
-}
-
-int ext2_group(struct ext2 *fs, uint32_t group, struct ext2_group *info)
-{
-	const struct group *g;
-
-	if (group >= fs->group_count)
-		return -EINVAL;
-	g = &fs->groups[group];
-	*info = (struct ext2_group){
-		.first_block = group_first_block(fs, group),
-		.blocks = group_blocks(fs, group),
-		.block_bitmap = g->block_bitmap,
-		.inode_bitmap = g->inode_bitmap,
-		.inode_table = g->inode_table,
-		.inode_table_blocks = fs->table_blocks,
-		.free_blocks = g->free_blocks,
-		.free_inodes = g->free_inodes,
-		.directories = g->directories,
-		.has_super = group_has_super(fs, group),
-		.super_blocks = head_blocks(fs, group),
-		.flags = g->flags,
-	};
-	return 0;
-}
-
-int ext2_read_block(struct ext2 *fs, uint64_t block, void *bytes)
-{
-	const uint8_t *cached;
-	struct buffer *b;
-	int error;
-
-	if (block >= fs->blocks)
-		return -EINVAL;
-	cached = cache_peek(fs->cache, block);
-	if (!cached) {
-		error = content_flush(fs);
-		if (!error)
-			error = cache_get(fs->cache, block, 0, &b);
-		if (error)
-			return error;
-		memcpy(bytes, b->bytes, fs->block_bytes);
-		cache_drop(b);
-		if (!b->dirty) // a file's: it is written past the cache
-			cache_forget(fs->cache, block);
-		return 0;
-	}
-	memcpy(bytes, cached, fs->block_bytes);
-	return 0;
-}
-
-// ## Writing it
-
-static void group_encode(const struct group *g, struct disk_group *d)
-{
-	d->bg_block_bitmap = put32((uint32_t)g->block_bitmap);
-	d->bg_inode_bitmap = put32((uint32_t)g->inode_bitmap);
-	d->bg_inode_table = put32((uint32_t)g->inode_table);
-	d->bg_free_blocks_count = put16(g->free_blocks);
-	d->bg_free_inodes_count = put16(g->free_inodes);
-	d->bg_used_dirs_count = put16(g->directories);
-	d->bg_flags = put16(g->flags);
-}
-
-// One block of descriptors as the one with number `index`, at `block`.
-static int stage_descriptors(struct ext2 *fs, uint32_t index, uint64_t block,
-			     bool all)
-{
-	uint32_t in_block = fs->block_bytes / fs->desc_bytes;
-	uint32_t first = index * in_block, i;
-	struct buffer *b;
-	int error;
-
-	for (i = first; i < first + in_block && i < fs->group_count; i++)
-		if (all || fs->groups[i].changed)
-			break;
-	if (i == first + in_block || i == fs->group_count)
-		return 0;
-	error = cache_get(fs->cache, block, 0, &b);
-	if (error)
-		return error;
-	for (; i < first + in_block && i < fs->group_count; i++)
-		group_encode(&fs->groups[i],
-			     (struct disk_group *)(void *)(b->bytes +
-				(size_t)(i - first) * fs->desc_bytes));
-	cache_dirty(fs->cache, b, BLOCK_SUPER);
-	cache_drop(b);
-	return 0;
-}
-
-static int stage_super(struct ext2 *fs, uint64_t block, uint32_t offset,
-		       uint32_t group)
-{
-	struct buffer *b;
-	int error = cache_get(fs->cache, block, 0, &b);
-	struct disk_super *s;
-
-	if (error)
-		return error;
-	s = (struct disk_super *)(void *)(b->bytes + offset);
-	*s = fs->super;
-	s->s_block_group_nr = put16(group);
-	cache_dirty(fs->cache, b, BLOCK_SUPER);
-	cache_drop(b);
-	return 0;
-}
-
-int super_stage(struct ext2 *fs)
-{
-	uint32_t head = fs->first_data_block;
-	int error = 0;
-
-	put_counts(fs, &fs->super);
-	fs->super.s_wtime = put32((uint32_t)fs->now.seconds);
-	for (uint32_t i = 0; i < fs->desc_blocks && !error; i++)
-		error = stage_descriptors(fs, i, head + 1ull + i,
-					  fs->mode == MODE_FRESH);
-	if (!error)
-		error = stage_super(fs, head, head ? 0 : SUPER_OFFSET, 0);
-	for (uint32_t g = 1;
-	     g < fs->group_count && fs->mode == MODE_FRESH && !error; g++) {
-		uint64_t first = group_first_block(fs, g);
-
-		if (!group_has_super(fs, g))
-			continue;
-		error = stage_super(fs, first, 0, g);
-		for (uint32_t i = 0; i < fs->desc_blocks && !error; i++)
-			error = stage_descriptors(fs, i, first + 1 + i, true);
-	}
-	if (error)
-		return error;
-	for (uint32_t i = 0; i < fs->group_count; i++)
-		fs->groups[i].changed = false;
-	fs->super_changed = false;
-	return 0;
 }

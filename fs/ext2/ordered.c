@@ -35,9 +35,12 @@
 //
 // Some changes have no such order: a directory that moves needs its new name, its
 // old one, and ".." to change at once; so does a name that goes over to another
-// inode. Then the image gets a log for this one transaction (ordered_log.c), if
-// there is room. If not, the order above is the best there is: what a crash leaves
-// may have to be asked about.
+// inode, and a block of attributes that several inodes share with its count. And a
+// file whose indirect blocks change has two places, or more, that say what is in
+// it, while one sector (its inode) would be the old file or the new one. Then the
+// image gets a log for this one transaction (ordered_log.c), if there is room. If
+// not, the order above is the best there is: what a crash leaves may have to be
+// asked about, or be a file with some blocks of the old and some of the new.
 //
 // Source: Ganger & Patt, "Metadata update performance in file systems", OSDI 1994.
 
@@ -146,7 +149,8 @@ static int rank_all(struct ordered *o, struct ranks *ranks, bool on_disk)
 	struct ext2_inode inode;
 	int error = 0;
 
-	qsort(ranks->rank, ranks->count, sizeof *ranks->rank, by_ino);
+	if (ranks->count)
+		qsort(ranks->rank, ranks->count, sizeof *ranks->rank, by_ino);
 	for (size_t i = 0; i < ranks->count && !error; i++) {
 		struct rank *rank = &ranks->rank[i];
 
@@ -198,6 +202,58 @@ static int who_comes(struct ordered *o)
 		if (born->rank[i].parent == NO_DIRECTORY)
 			born->rank[i].level = born->levels;
 	return error;
+}
+
+// ## Shared attributes: the count in the block and the inodes change together
+
+static int look_at_attributes(struct ordered *o, uint64_t block)
+{
+	struct disk_xattr_header header;
+	int error;
+
+	if (!block || o->hard || !block_is_data(o->fs, block))
+		return 0;
+	error = device_read(o->fs->device, block * o->fs->block_bytes, &header,
+			    sizeof header);
+	o->hard |= get32(header.h_refcount) > 1;
+	return error;
+}
+
+// The inodes that lose their attributes.
+static int look_at_inodes(void *context, uint64_t block, enum block_kind kind,
+			  const uint8_t *bytes)
+{
+	struct ordered *o = context;
+	const struct ext2 *fs = o->fs;
+	int error = device_read(fs->device, block * fs->block_bytes, o->mixed,
+				fs->block_bytes);
+
+	(void)kind;
+	for (uint32_t at = 0; at < fs->block_bytes && !error;
+	     at += fs->inode_bytes) {
+		const struct disk_inode *was = (void *)(o->mixed + at);
+		const struct disk_inode *is = (const void *)(bytes + at);
+
+		if (get16(was->i_links_count) &&
+		    get32(was->i_file_acl) != get32(is->i_file_acl))
+			error = look_at_attributes(o, get32(was->i_file_acl));
+	}
+	return error;
+}
+
+static int attributes_look(struct ordered *o)
+{
+	struct ext2_inode inode;
+	int error = 0;
+
+	for (size_t i = 0; i < o->dead.count && !error; i++) {
+		error = inode_get(o->fs, o->dead.rank[i].ino, &inode);
+		if (!error)
+			error = look_at_attributes(o, inode.xattr_block);
+	}
+	return error ? error
+		     : cache_each_dirty(o->fs->cache, 1u << BLOCK_INODES,
+					look_at_inodes, o);
 }
 
 static int who_goes(struct ordered *o)
@@ -299,8 +355,8 @@ static int write_features(struct ordered *o)
 	const size_t words = 3 * sizeof(le32);
 	int error = device_read(fs->device, SUPER_OFFSET, &disk, sizeof disk);
 
-	if (error || !memcmp(&disk.s_feature_compat, &super->s_feature_compat,
-			     words))
+	if (error ||
+	    !memcmp(&disk.s_feature_compat, &super->s_feature_compat, words))
 		return error;
 	memcpy(&disk.s_feature_compat, &super->s_feature_compat, words);
 	return device_write(fs->device, SUPER_OFFSET, &disk, sizeof disk);
@@ -404,9 +460,13 @@ static int begin(struct ordered *o)
 	o->both = calloc(entries * 2, sizeof *o->both);
 	if (!o->disk || !o->mixed || !o->was || !o->is || !o->both)
 		return -ENOMEM;
+	o->hard = cache_dirty_count(o->fs->cache,
+				    1u << BLOCK_MAP | 1u << BLOCK_XATTR) > 0;
 	error = who_comes(o);
 	if (!error)
 		error = who_goes(o);
+	if (!error)
+		error = attributes_look(o);
 	return error ? error : dirs_look(o);
 }
 
@@ -425,10 +485,11 @@ int ordered_commit(struct ext2 *fs)
 {
 	struct ordered o = { .fs = fs };
 	int error = begin(&o);
+	bool logged = false;
 
 	if (!error && o.hard) {
-		error = log_once_commit(fs);
-		if (error == -ENOSPC || error == -ENOTSUP)
+		error = log_once_commit(fs, &logged);
+		if (!logged && (error == -ENOSPC || error == -ENOTSUP))
 			error = in_order(&o);
 	} else if (!error) {
 		error = in_order(&o);

@@ -23,7 +23,7 @@ struct spot_in_block { // an entry: where, and how far its name reaches
 
 struct ordered {
 	struct ext2 *fs;
-	uint8_t *disk, *mixed; // a block each
+	uint8_t *disk, *mixed;                 // a block each
 	struct spot_in_block *was, *is, *both; // the entries of one
 	struct ranks born, dead;
 	uint32_t level;
@@ -44,8 +44,8 @@ int dirs_write_both(struct ordered *o);  // all entries, the old and the new
 int dirs_write_flips(struct ordered *o); // those that change do
 int dirs_write_last(struct ordered *o);  // as they are to be; clean then
 
-// ## A log for this transaction alone (ordered_log.c). -ENOSPC, -ENOTSUP: there
-// cannot be one, and nothing has been written.
-int log_once_commit(struct ext2 *fs);
+// ## A log for this transaction alone (ordered_log.c). An error with *begun false:
+// there cannot be one (-ENOSPC, -ENOTSUP ...), and nothing has been written.
+int log_once_commit(struct ext2 *fs, bool *begun);
 
 #endif

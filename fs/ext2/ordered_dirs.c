@@ -136,8 +136,9 @@ static void set_lengths(struct merging *m)
 // Into o->mixed: the new version with the entries of the disk's (o->disk).
 static int merge(struct ordered *o, const uint8_t *bytes, bool flip, bool look)
 {
-	struct merging m = { .o = o, .bytes = bytes, .flip = flip,
-			     .look = look };
+	struct merging m = {
+		.o = o, .bytes = bytes, .flip = flip, .look = look
+	};
 	size_t w = 0, i = 0;
 	int error = 0;
 
@@ -164,9 +165,8 @@ static int merge(struct ordered *o, const uint8_t *bytes, bool flip, bool look)
 			if (old->ino && new->ino)
 				error = keep_changed(&m, old, new);
 			else if (old->ino)
-				error = keep_removed(
-					&m, old, new,
-					i < m.is ? new + 1 : NULL);
+				error = keep_removed(&m, old, new,
+						     i < m.is ? new + 1 : NULL);
 			else
 				o->both[m.both++] = *new;
 		}
@@ -187,8 +187,8 @@ static int write_mixed(struct ordered *o, uint64_t block)
 {
 	if (!memcmp(o->mixed, o->disk, o->fs->block_bytes))
 		return 0;
-	return device_write(o->fs->device, block * o->fs->block_bytes,
-			    o->mixed, o->fs->block_bytes);
+	return device_write(o->fs->device, block * o->fs->block_bytes, o->mixed,
+			    o->fs->block_bytes);
 }
 
 static int look_at(void *context, uint64_t block, enum block_kind kind,
@@ -270,8 +270,7 @@ static int write_last(void *context, uint64_t block, enum block_kind kind,
 }
 
 static int each(struct ordered *o,
-		int (*step)(void *, uint64_t, enum block_kind,
-			    const uint8_t *))
+		int (*step)(void *, uint64_t, enum block_kind, const uint8_t *))
 {
 	return cache_each_dirty(o->fs->cache, 1u << BLOCK_DIRECTORY, step, o);
 }
@@ -300,6 +299,5 @@ int dirs_write_last(struct ordered *o)
 {
 	int error = each(o, write_last);
 
-	return error ? error
-		     : cache_clean(o->fs->cache, 1u << BLOCK_DIRECTORY);
+	return error ? error : cache_clean(o->fs->cache, 1u << BLOCK_DIRECTORY);
 }

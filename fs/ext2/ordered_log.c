@@ -143,11 +143,10 @@ static int step_inode(struct ext2 *fs, const struct ext2_inode *inode)
 	int error = ext2_run_at(fs, inode, 0, &run);
 
 	if (!error)
-		error = journal_format(fs->device, fs->block_bytes,
-				       run.physical,
-				       (uint32_t)(inode->size >>
-						  fs->block_bits),
-				       fs->super.s_uuid);
+		error = journal_format(
+			fs->device, fs->block_bytes, run.physical,
+			(uint32_t)(inode->size >> fs->block_bits),
+			fs->super.s_uuid);
 	if (!error)
 		error = cache_write_home(fs->cache, kinds, true);
 	if (!error)
@@ -200,12 +199,13 @@ static int step_empty(struct ext2 *fs)
 	return error ? error : device_flush(fs->device);
 }
 
-int log_once_commit(struct ext2 *fs)
+int log_once_commit(struct ext2 *fs, bool *begun)
 {
 	struct ext2_inode inode;
 	struct told before, now;
 	int error = make_inode(fs, &inode);
 
+	*begun = !error;
 	if (error)
 		return error;
 	get_told(&fs->super, &before);
@@ -223,6 +223,5 @@ int log_once_commit(struct ext2 *fs)
 		error = tell(fs, &before);
 	if (!error)
 		error = step_empty(fs);
-	// From here on "there cannot be one" would be wrong.
-	return error == -ENOSPC || error == -ENOTSUP ? -EIO : error;
+	return error;
 }

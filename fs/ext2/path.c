@@ -21,8 +21,8 @@ enum { SYMLINKS_MOST = 40 };
 
 struct walk {
 	struct ext2 *fs;
-	uint32_t ino;       // reached so far
-	char *path;         // what is left is in here, at `rest`
+	uint32_t ino; // reached so far
+	char *path;   // what is left is in here, at `rest`
 	const char *rest;
 	int depth;
 	void (*told)(void *context, const struct ext2_step *);

@@ -31,6 +31,7 @@
 #include <string.h>
 
 #include "fs/ext2/content.h"
+#include "fs/ext2/directory.h"
 
 enum { CHUNK_BYTES = 1 << 20, SMALL_BYTES = 1 << 18 };
 
@@ -46,7 +47,7 @@ struct rebuild {
 	void *context;
 	uint64_t done, all;
 
-	uint32_t *made; // by the old number, the new one; 0: not yet
+	uint32_t *made;  // by the old number, the new one; 0: not yet
 	uint32_t *queue; // directories, by their old numbers
 	size_t queued, queue_room;
 	uint32_t lost_found; // the new one's
@@ -413,6 +414,17 @@ static int copy_entry(struct rebuild *r, uint32_t dir, const struct gathered *e)
 	return error ? fault(error) : settle(r, &old, r->made[e->ino]);
 }
 
+// Room for all of the names in a row: as many entries of the length that the
+// directory counts with as take so much. Never more than they will fill.
+static int expect(struct rebuild *r, uint32_t to)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < r->count; i++)
+		bytes += entry_bytes(r->entry[i].length);
+	return ext2_expect_entries(r->to, to, bytes / RESERVE_ENTRY);
+}
+
 static int copy_directory(struct rebuild *r, uint32_t from)
 {
 	uint32_t to = r->made[from];
@@ -426,7 +438,7 @@ static int copy_directory(struct rebuild *r, uint32_t from)
 		return error;
 	if (r->count > 1) {
 		qsort(r->entry, r->count, sizeof *r->entry, by_inode);
-		error = ext2_expect_entries(r->to, to, r->count);
+		error = expect(r, to);
 	}
 	for (size_t i = 0; !error && i < r->count; i++)
 		error = copy_entry(r, to, &r->entry[i]);

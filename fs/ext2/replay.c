@@ -124,9 +124,9 @@ static int note_revokes(void *context, const struct log_item *item)
 	if (count < 0)
 		return (int)count;
 	for (int64_t i = 0; i < count; i++) {
-		struct copy *copy = row_of(
-			replay,
-			log_revoke(replay->log, item->bytes, (uint32_t)i));
+		struct copy *copy = row_of(replay,
+					   log_revoke(replay->log, item->bytes,
+						      (uint32_t)i));
 
 		// Numbers go round: the difference counts.
 		if (copy->place &&
@@ -258,16 +258,19 @@ static int fast_commits(struct log *log, uint32_t end)
 	uint64_t place;
 	int error;
 
-	if (!(log->incompat & JOURNAL_INCOMPAT_FAST_COMMIT))
+	// (Linux leaves out the block right behind the ring.)
+	if (!(log->incompat & JOURNAL_INCOMPAT_FAST_COMMIT) ||
+	    log->last + 1 >= log->length)
 		return 0;
-	error = log_place(log, log->last, &place);
+	error = log_place(log, log->last + 1, &place);
 	if (!error)
 		error = device_read(log->device, place * log->block_bytes,
 				    &head, sizeof(head));
 	if (error)
 		return error;
-	return get16(head.tag) == FAST_HEAD && get32(head.sequence) == end ?
-		       -ENOTSUP : 0;
+	return get16(head.tag) == FAST_HEAD && get32(head.sequence) == end
+		       ? -ENOTSUP
+		       : 0;
 }
 
 // The file system's superblock may have come from the log just now.
@@ -281,8 +284,8 @@ static int clear_recover(struct log *log, bool failed)
 		return error;
 	if (failed)
 		fs->s_state = put16(get16(fs->s_state) | STATE_ERRORS);
-	fs->s_feature_incompat =
-		put32(get32(fs->s_feature_incompat) & ~INCOMPAT_RECOVER);
+	fs->s_feature_incompat = put32(get32(fs->s_feature_incompat) &
+				       ~INCOMPAT_RECOVER);
 	if (get32(fs->s_feature_ro_compat) & RO_COMPAT_METADATA_CSUM) {
 		const size_t at = sizeof(*fs) - sizeof(le32);
 		le32 crc = put32(log_crc32c(log, UINT32_MAX, fs, at));
@@ -345,4 +348,51 @@ int journal_replay(struct device *device, uint64_t *found)
 		error = replay_log(&log, found);
 	log_close(&log);
 	return error;
+}
+
+// ## Why not
+
+// As dumpe2fs(8) has them.
+static const char *const incompat_name[] = {
+	"journal_incompat_revoke", "journal_64bit",	  "journal_async_commit",
+	"journal_checksum_v2",	   "journal_checksum_v3", "fast_commit",
+};
+
+static void refuse_feature(const struct log *log, struct ext2_refusal *why)
+{
+	const uint32_t plain = JOURNAL_INCOMPAT_REVOKE |
+			       JOURNAL_INCOMPAT_ASYNC_COMMIT;
+	const uint32_t odd = log->incompat & ~plain;
+	const uint32_t unknown =
+		odd >> (sizeof(incompat_name) / sizeof(*incompat_name));
+
+	if (log->super_block == 0)
+		refuse(why, "its journal lies on another device");
+	else if (unknown)
+		refuse(why, "its journal uses incompatible feature %d",
+		       __builtin_ctz(odd & ~0x3fu));
+	else if (odd == 0)
+		refuse(why, "its journal has a feature or a map that is not "
+			    "known here");
+	else if (odd & JOURNAL_INCOMPAT_FAST_COMMIT)
+		refuse(why,
+		       "its journal holds changes of the kind fast_commit");
+	else
+		refuse(why, "its journal uses %s",
+		       incompat_name[__builtin_ctz(odd)]);
+}
+
+void journal_refuse(struct device *device, int error, struct ext2_refusal *why)
+{
+	struct log log;
+
+	if (error == -ENOTSUP) {
+		log_open(&log, device);
+		refuse_feature(&log, why);
+		log_close(&log);
+	} else if (error == -EUCLEAN || error == -ENOENT) {
+		refuse(why, "its journal is damaged: check it first");
+	} else {
+		refuse(why, "its journal cannot be used: %s", strerror(-error));
+	}
 }

@@ -302,15 +302,16 @@ int blocks_allocate(struct ext2 *fs, uint64_t goal, uint32_t want,
 
 static int queue_blocks(struct ext2 *fs, uint64_t first, uint32_t count)
 {
-	struct freed_run *last =
-		fs->freed_count ? &fs->freed[fs->freed_count - 1] : NULL;
+	struct freed_run *last = fs->freed_count
+					 ? &fs->freed[fs->freed_count - 1]
+					 : NULL;
 
 	if (last && last->block + last->count == first &&
 	    last->count + count > last->count) {
 		last->count += count;
 		return 0;
 	}
-	if (fs->freed_count == fs->freed_room) {
+	if (!fs->freed || fs->freed_count == fs->freed_room) {
 		size_t room = fs->freed_room ? fs->freed_room * 2 : 64;
 		void *more = realloc(fs->freed, room * sizeof *fs->freed);
 

@@ -37,7 +37,7 @@ static inline bool bit_get(const uint8_t *bits, uint32_t n)
 
 static inline void bit_clear(uint8_t *bits, uint32_t n)
 {
-	bits[n / 8] &= (uint8_t)~(1u << n % 8);
+	bits[n / 8] &= (uint8_t) ~(1u << n % 8);
 }
 
 void bits_set(uint8_t *bits, uint32_t first, uint32_t count);

@@ -6,7 +6,7 @@
 // entry in the directory, 8 bytes; the entry itself says whether it is the one.
 //
 // Open addressing, a power of two of slots, the next slot when one is taken, at
-// most 7 of 8 in use. What is removed leaves no mark: later ones move up.
+// most 3 of 4 in use. What is removed leaves no mark: later ones move up.
 //
 // The table doubles in place. A slot's home is the low bits of its hash: with one
 // more bit it stays the same or moves to the same slot of the upper half. Entries
@@ -58,8 +58,8 @@ static int doubled(struct table *table)
 	if (bits > MOST_BITS)
 		return -ENOMEM;
 
-	struct table_slot *slot =
-		realloc(table->slot, slots * sizeof *table->slot);
+	struct table_slot *slot = realloc(table->slot,
+					  slots * sizeof *table->slot);
 
 	if (!slot)
 		return -ENOMEM;
@@ -91,7 +91,7 @@ int table_reserve(struct table *table)
 {
 	uint64_t slots = table->bits == 0 ? 0 : UINT64_C(1) << table->bits;
 
-	return (uint64_t)table->count + 1 > slots - slots / 8 ? doubled(table)
+	return (uint64_t)table->count + 1 > slots - slots / 4 ? doubled(table)
 							      : 0;
 }
 

@@ -6,7 +6,8 @@
 // its place. Nor is, without a journal, one that the last commit holds: a torn write
 // would cost all attributes in it, and a wrong hash is an error to e2fsck. There
 // only h_refcount changes in place, which is one sector. A block of the same
-// content that was written not long ago is shared.
+// content that was written not long ago is shared; not without a journal, where the
+// inodes would appear one after the other, and e2fsck asks about a wrong count.
 //
 // An ACL is also a mode: the permissions of its owner, of its mask (or group) and
 // of others are those of the inode, as the kernel does it, and an ACL which says no
@@ -159,6 +160,8 @@ static int shared_find(struct ext2 *fs, const uint8_t *bytes, uint64_t *block)
 	size_t from = sizeof(*header);
 
 	*block = 0;
+	if (fs->mode == MODE_ORDERED)
+		return 0;
 	for (int i = 0; get32(header->h_hash) && i < XATTRS_SHARED; i++) {
 		uint64_t other = fs->content->shared[i].block;
 		struct buffer *buffer;

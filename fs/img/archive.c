@@ -46,8 +46,9 @@ int no_archives(const struct session *s)
 {
 	const char *why = dlerror();
 
-	complain(s, 0, "want %s for archives (package libarchive13, or "
-		       "libarchive): %s",
+	complain(s, 0,
+		 "want %s for archives (package libarchive13, or "
+		 "libarchive): %s",
 		 soname, why ? why : "it cannot be loaded");
 	return EXIT_MISSING;
 }

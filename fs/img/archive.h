@@ -23,7 +23,11 @@
 	call(archive_error_string)              \
 	call(archive_read_new)                  \
 	call(archive_read_support_filter_all)   \
-	call(archive_read_support_format_all)   \
+	call(archive_read_support_format_tar)   \
+	call(archive_read_support_format_cpio)  \
+	call(archive_read_support_format_zip)   \
+	call(archive_read_support_format_7zip)  \
+	call(archive_read_support_format_iso9660) \
 	call(archive_read_open_fd)              \
 	call(archive_read_open_filename)        \
 	call(archive_read_next_header)          \

@@ -41,7 +41,8 @@ static bool parse_shared(struct options *o, int key,
 				     "want a PATH after the %s", first);
 		return true;
 	case ARGP_KEY_NO_ARGS:
-		argp_failure(state, EXIT_USAGE, 0, "want %s and PATH", first);
+		argp_failure(state, EXIT_USAGE, 0, "want IMAGE, %s and PATH",
+			     first);
 		return true;
 	}
 	return false;

@@ -15,10 +15,10 @@
 
 struct beneath {
 	struct beneath_level {
-		int fd; // -1: closed for now, there were too many
+		int fd;    // -1: closed for now, there were too many
 		dev_t dev; // then: what it was
 		ino_t ino;
-	} *level;
+	} * level;
 	size_t depth, room; // the deepest is level[depth - 1]
 	size_t open_from;   // those from here on are open (the lowest always)
 };

@@ -24,7 +24,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
 		o->count = state->argc - state->next;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
-		argp_failure(state, EXIT_USAGE, 0, "want a PATH in the image");
+		argp_failure(state, EXIT_USAGE, 0, "want IMAGE and PATH");
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -39,14 +39,24 @@ static const struct argp parser = {
 	       "  img cat disk.img /etc/motd /home/notes.txt",
 };
 
+bool possible_size(const struct session *s, const struct ext2_inode *inode)
+{
+	struct ext2_numbers numbers;
+
+	ext2_numbers(s->fs, &numbers);
+	return inode->size <= (uint64_t)numbers.block_bytes << 32;
+}
+
 int print_content(struct session *s, const struct ext2_inode *inode,
 		  const char *path)
 {
 	enum { BUFFER_BYTES = 1 << 18 };
-	char *buffer = must_ptr(malloc(BUFFER_BYTES));
 	int status = EXIT_SUCCESS;
 	int64_t n = 1;
 
+	if (!possible_size(s, inode))
+		return complain(s, EUCLEAN, "the size of %s", path);
+	char *buffer = must_ptr(malloc(BUFFER_BYTES));
 	for (uint64_t at = 0; n > 0 && at < inode->size; at += (uint64_t)n) {
 		n = ext2_read(s->fs, inode->ino, at, buffer, BUFFER_BYTES);
 		if (n < 0)

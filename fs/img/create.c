@@ -25,7 +25,7 @@ struct options {
 enum { OPT_OWNER = 256, OPT_NUMERIC };
 
 static bool parse_shared(struct options *o, int key, char *text,
-				 const struct argp_state *state)
+			 const struct argp_state *state)
 {
 	switch (key) {
 	case 'm':
@@ -87,8 +87,7 @@ static error_t parse_mkdir(int key, char *text, struct argp_state *state)
 	if (key == 'p')
 		o->parents = true;
 	else if (key == ARGP_KEY_NO_ARGS)
-		argp_failure(state, EXIT_USAGE, 0,
-			     "want a PATH for the new directory");
+		argp_failure(state, EXIT_USAGE, 0, "want IMAGE and PATH");
 	else if (!parse_shared(o, key, text, state))
 		return ARGP_ERR_UNKNOWN;
 	return 0;
@@ -122,8 +121,7 @@ static int make_directory(struct session *s, const char *path,
 	int error = ext2_walk_parent(s->fs, from_here(s), path, &dir, &name,
 				     &length);
 	if (!error)
-		error = ext2_create(s->fs, dir, name, length, attributes,
-				    &ino);
+		error = ext2_create(s->fs, dir, name, length, attributes, &ino);
 	return error;
 }
 
@@ -194,10 +192,9 @@ static error_t parse_mknod(int key, char *text, struct argp_state *state)
 {
 	if (key == ARGP_KEY_NO_ARGS)
 		argp_failure(state, EXIT_USAGE, 0,
-			     "want PATH and KIND: b, c, p or s");
-	return parse_shared(state->input, key, text, state)
-		       ? 0
-		       : ARGP_ERR_UNKNOWN;
+			     "want IMAGE, PATH and b, c, p or s");
+	return parse_shared(state->input, key, text, state) ? 0
+							    : ARGP_ERR_UNKNOWN;
 }
 
 static const struct argp mknod_parser = {
@@ -255,8 +252,8 @@ static int run_mknod(struct session *s, int argc, char **argv)
 		s, &o, formats[strchr(kinds, *kind) - kinds], 0644);
 	attributes.device_major = (uint32_t)major;
 	attributes.device_minor = (uint32_t)minor;
-	int error = ext2_walk_parent(s->fs, from_here(s), o.paths[0], &dir, &name,
-				     &length);
+	int error = ext2_walk_parent(s->fs, from_here(s), o.paths[0], &dir,
+				     &name, &length);
 	if (!error)
 		error = ext2_create(s->fs, dir, name, length, &attributes,
 				    &ino);

@@ -7,7 +7,8 @@
 // The image is written anew beside itself, at the same size (remake.c; what is not
 // kept stands at the head of resize.c): directory by directory, so that files of
 // one directory lie side by side, too. A file that is longer than what a group has
-// in a row stays in pieces, since every group begins with its own metadata. Files
+// in a row stays in pieces, since every group begins with its own metadata; and a
+// large directory may have two or three (its first block, its names, an index). Files
 // and directories count that have blocks of their own; a hole is no break, and
 // neither is an indirect block.
 
@@ -70,20 +71,18 @@ static void say(const struct session *s, const struct scatter *x)
 
 static json_t *json_scatter(const struct scatter *x)
 {
-	return must_ptr(json_pack("{s:I, s:I, s:I}", "files",
-				  (json_int_t)x->files, "runs",
-				  (json_int_t)x->runs, "split",
-				  (json_int_t)x->split));
+	return must_ptr(json_pack(
+		"{s:I, s:I, s:I}", "files", (json_int_t)x->files, "runs",
+		(json_int_t)x->runs, "split", (json_int_t)x->split));
 }
 
 static int report(const struct session *s, const struct scatter *before,
 		  const struct scatter *after)
 {
 	if (s->json)
-		return print_json(must_ptr(
-			json_pack("{s:s, s:o, s:o}", "image", s->image_path,
-				  "before", json_scatter(before), "after",
-				  json_scatter(after))));
+		return print_json(must_ptr(json_pack(
+			"{s:s, s:o, s:o}", "image", s->image_path, "before",
+			json_scatter(before), "after", json_scatter(after))));
 	if (!s->quiet) {
 		say(s, before);
 		say(s, after);

@@ -43,8 +43,8 @@ static json_t *features(const struct ext2_numbers *n)
 			const char *name = ext2_feature_name(word, bit);
 			if (!(words[word] & UINT32_C(1) << bit))
 				continue;
-			snprintf(text, sizeof text, "FEATURE_%c%d",
-				 "CIR"[word], bit);
+			snprintf(text, sizeof text, "FEATURE_%c%d", "CIR"[word],
+				 bit);
 			json_array_append_new(list,
 					      json_string(name ? name : text));
 		}
@@ -65,11 +65,10 @@ static void uuid_text(const uint8_t uuid[16], char text[37])
 	size_t n = 0;
 
 	for (int i = 0; i < 16; i++)
-		n += (size_t)snprintf(text + n, 37 - n, "%s%02x",
-				      i == 4 || i == 6 || i == 8 || i == 10
-					      ? "-"
-					      : "",
-				      uuid[i]);
+		n += (size_t)snprintf(
+			text + n, 37 - n, "%s%02x",
+			i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
+			uuid[i]);
 }
 
 static void print_line(const char *label, uint64_t value, uint64_t total,
@@ -92,7 +91,7 @@ static void print_features(const struct ext2_numbers *n)
 	size_t bytes, i;
 
 	FILE *out = must_ptr(open_memstream(&text, &bytes));
-	json_array_foreach (list, i, word)
+	json_array_foreach(list, i, word)
 		fprintf(out, "%s%s", i ? " " : "", json_string_value(word));
 	must_zero(fclose(out));
 	put_wrapped(stdout, canvas_of(STDOUT_FILENO).columns, "features    ",

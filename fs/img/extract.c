@@ -104,10 +104,9 @@ static int set_owner(const struct target *t)
 {
 	const struct ext2_inode *inode = &t->visit->inode;
 
-	int result = t->fd >= 0
-			     ? fchown(t->fd, inode->uid, inode->gid)
-			     : fchownat(t->dir, t->name, inode->uid, inode->gid,
-					AT_SYMLINK_NOFOLLOW);
+	int result = t->fd >= 0 ? fchown(t->fd, inode->uid, inode->gid)
+				: fchownat(t->dir, t->name, inode->uid,
+					   inode->gid, AT_SYMLINK_NOFOLLOW);
 	return result ? -errno : 0;
 }
 
@@ -223,6 +222,8 @@ static int copy_content(struct extraction *x, const struct ext2_inode *inode,
 
 	if (inode->size == 0)
 		return 0;
+	if (!possible_size(x->session, inode))
+		return -EUCLEAN;
 	if (!is_one_piece(x, inode))
 		return ext2_copy_out(fs, inode, fd);
 	int64_t n = ext2_read(fs, inode->ino, 0, x->buffer,
@@ -241,8 +242,9 @@ static bool may_replace(const struct extraction *x, const struct target *t,
 {
 	mode_t type = there->st_mode & S_IFMT;
 
-	return x->force && (type == S_IFREG || type == S_IFLNK ||
-			    type == (t->visit->inode.mode & S_IFMT)) &&
+	return x->force &&
+	       (type == S_IFREG || type == S_IFLNK ||
+		type == (t->visit->inode.mode & S_IFMT)) &&
 	       type != S_IFDIR;
 }
 
@@ -583,9 +585,7 @@ int extract_tree(struct extraction *x, uint32_t ino, const char *source,
 	uint64_t before = x->failed;
 
 	x->name = name;
-	x->source_length = strlen(source);
-	while (x->source_length > 1 && source[x->source_length - 1] == '/')
-		x->source_length--;
+	x->source_length = path_trimmed(source);
 	int error = visit_with(x->session, ino, source, &visitor);
 	while (x->beneath.depth > 1 && beneath_leave(&x->beneath) == 0)
 		;

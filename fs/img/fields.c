@@ -283,7 +283,7 @@ static void put_uuid(FILE *out, const uint8_t *bytes)
 			bytes[i]);
 }
 
-// Runs of rising numbers are drawn together: 100-111 0 0.
+// Runs of rising numbers, and of zeros, are drawn together: 100-111 0 x 3.
 static void put_pointers(FILE *out, const uint8_t *bytes, size_t length)
 {
 	size_t n = length / 4, i = 0;
@@ -291,13 +291,15 @@ static void put_pointers(FILE *out, const uint8_t *bytes, size_t length)
 	while (i < n) {
 		uint32_t first = get32(*(const le32 *)(bytes + 4 * i));
 		size_t run = 1;
-		while (first && i + run < n &&
+		while (i + run < n &&
 		       get32(*(const le32 *)(bytes + 4 * (i + run))) ==
-			       first + run)
+			       (first ? first + run : 0))
 			run++;
 		fprintf(out, "%s%" PRIu32, i ? " " : "", first);
-		if (run > 1)
+		if (run > 1 && first)
 			fprintf(out, "-%" PRIu32, (uint32_t)(first + run - 1));
+		else if (run > 1)
+			fprintf(out, " x %zu", run);
 		i += run;
 	}
 }

@@ -71,12 +71,11 @@ static error_t parse(int key, char *text, struct argp_state *state)
 		o->destination = state->argv[state->argc - 1];
 		if (o->count < 1 || !*o->destination)
 			argp_failure(state, EXIT_USAGE, 0,
-				     "want a SOURCE in the image and a "
-				     "DESTINATION");
+				     "want IMAGE, SOURCE and DESTINATION");
 		return 0;
 	case ARGP_KEY_NO_ARGS:
 		argp_failure(state, EXIT_USAGE, 0,
-			     "want a SOURCE in the image and a DESTINATION");
+			     "want IMAGE, SOURCE and DESTINATION");
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -204,8 +203,7 @@ static int to_files(struct session *s, const struct options *o)
 
 	ext2_numbers(s->fs, &n);
 	progress_begin(&progress, s, "copying",
-		       all ? (n.blocks - n.free_blocks) *
-				       (n.block_bytes / 512)
+		       all ? (n.blocks - n.free_blocks) * (n.block_bytes / 512)
 			   : 0);
 	int status = is_directory(o->destination) ? into_directory(&x, o)
 						  : as_new_name(&x, o);

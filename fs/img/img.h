@@ -128,6 +128,10 @@ void json_list_end(struct json_list *);
 void put_wrapped(FILE *out, int columns, const char *before, int indent,
 		 const char *text);
 
+// Whether any file of such an image can be so long: 2^32 blocks. (What an image
+// says beyond that would be zeros for years.)
+bool possible_size(const struct session *, const struct ext2_inode *inode);
+
 // A regular file's bytes to standard output. An exit status, having complained.
 int print_content(struct session *, const struct ext2_inode *inode,
 		  const char *path);
@@ -193,6 +197,9 @@ struct visitor {
 };
 int visit_with(struct session *, uint32_t start, const char *path,
 	       const struct visitor *);
+// How much of a path is left without "/" and "/." at its end: what visits begin
+// with.
+size_t path_trimmed(const char *path);
 
 // The inode that a path in the image means, or has said why not and returns 1.
 int reach(struct session *, const char *path, int walk_flags, uint32_t *ino);
@@ -228,6 +235,8 @@ extern const struct command walk_command;
 extern const struct command dump_command;
 extern const struct command map_command;
 extern const struct command who_command;
+extern const struct command diff_command;
+extern const struct command fsck_command;
 extern const struct command resize_command;
 extern const struct command defrag_command;
 extern const struct command fill_command;

@@ -16,6 +16,7 @@
 struct gathering {
 	struct listing *listing;
 	int flags;
+	uint32_t dots[2]; // how often "." and ".." have been met
 };
 
 // Doubles what is too small.
@@ -37,10 +38,14 @@ static int grow(void *at, size_t *room, size_t need, size_t item_bytes)
 	return 0;
 }
 
-static bool is_dots(const struct ext2_entry *entry)
+// Every directory has each of them once; a second one is somebody's mischief, and
+// must be seen.
+static bool is_dots(struct gathering *g, const struct ext2_entry *entry)
 {
-	return (entry->name_len == 1 && entry->name[0] == '.') ||
-	       (entry->name_len == 2 && !memcmp(entry->name, "..", 2));
+	bool dots = entry->name_len >= 1 && entry->name_len <= 2 &&
+		    !memcmp(entry->name, "..", entry->name_len);
+
+	return dots && g->dots[entry->name_len - 1]++ == 0;
 }
 
 // The names move when their block grows, so pointers are set at the end.
@@ -49,7 +54,7 @@ static int gather(void *context, const struct ext2_entry *entry)
 	struct gathering *g = context;
 	struct listing *l = g->listing;
 
-	if (is_dots(entry) && !(g->flags & LIST_DOTS))
+	if (is_dots(g, entry) && !(g->flags & LIST_DOTS))
 		return 0;
 	int error = grow(&l->item, &l->room, l->count + 1, sizeof *l->item);
 	if (!error)
@@ -88,7 +93,7 @@ static int by_inode(const void *a, const void *b)
 int listing_read(struct ext2 *fs, uint32_t dir, int flags,
 		 struct listing *listing)
 {
-	struct gathering gathering = { listing, flags };
+	struct gathering gathering = { .listing = listing, .flags = flags };
 	size_t at = 0;
 
 	*listing = (struct listing){ 0 };

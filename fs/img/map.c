@@ -1,9 +1,13 @@
 // # img map: the whole image as a picture
 //
 //     $ img map disk.img
-//     64 MiB, 16,384 blocks of 4 KiB in 1 group; a letter stands for 32 blocks
+//     4 MiB: 1024 blocks of 4 KiB in 1 group; a cell stands for 1
 //
-//        0  SIIIIIIIIIIIIIII...
+//        0  SSBBIIIIIIIIIIIIIIIIDDDDDDD█D█·····································
+//       70  ···································································
+//     ...
+//     7 files and directories in 7 runs; in more than one piece: 0
+//     994 of 1024 blocks are free; runs of them: 1, the longest of 994
 //
 // A letter stands for several blocks; it says what most of those in use are, and
 // is small where less than half of them are in use. --files gives the largest files
@@ -181,7 +185,7 @@ static struct named largest(const struct map *m)
 	for (uint32_t ino = x->numbers.first_inode; ino <= x->numbers.inodes;
 	     ino++) {
 		int at = named.count;
-		if (!m->size[ino] || !x->path[ino])
+		if (!x->path || !m->size[ino] || !x->path[ino])
 			continue;
 		while (at && m->size[named.inode[at - 1]] < m->size[ino])
 			at--;
@@ -221,7 +225,7 @@ static void print_legend(const struct map *m, const struct named *named)
 		    "and where less than half is in use; free");
 	if (named->count)
 		printf("\n");
-	for (int i = 0; i < named->count; i++) {
+	for (int i = 0; m->picture.path && i < named->count; i++) {
 		uint32_t ino = named->inode[i];
 		char *path = shown(m->picture.path[ino],
 				   strlen(m->picture.path[ino]));
@@ -236,10 +240,11 @@ static void print_legend(const struct map *m, const struct named *named)
 static void print_numbers(const struct picture *x)
 {
 	printf("\n%" PRIu64 " files and directories in %" PRIu64
-	       " runs; %" PRIu64 " in more than one piece\n",
+	       " runs; in more than one piece: %" PRIu64 "\n",
 	       x->scatter.files, x->scatter.runs, x->scatter.split);
-	printf("%" PRIu64 " of %" PRIu64 " blocks are free, in %" PRIu64
-	       " runs; the longest has %" PRIu64 "\n",
+	printf("%" PRIu64 " of %" PRIu64
+	       " blocks are free; runs of them: %" PRIu64
+	       ", the longest of %" PRIu64 "\n",
 	       x->of_kind[CELL_FREE], x->numbers.blocks, x->free_runs,
 	       x->longest_free);
 }
@@ -288,15 +293,16 @@ static int print_map_json(const struct picture *x)
 					 "inode", (json_int_t)cell->inode,
 					 "used", (json_int_t)cell->used));
 	}
-	return print_json(json_pack(
-		"{s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:o}",
-		"block_bytes", (json_int_t)x->numbers.block_bytes, "blocks",
-		(json_int_t)x->numbers.blocks, "cell_blocks",
-		(json_int_t)x->span, "by_use", kinds, "files",
-		(json_int_t)x->scatter.files, "runs",
-		(json_int_t)x->scatter.runs, "split",
-		(json_int_t)x->scatter.split, "free_runs",
-		(json_int_t)x->free_runs, "longest_free", (json_int_t)x->longest_free, "cells", cells));
+	return print_json(
+		json_pack("{s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:o}",
+			  "block_bytes", (json_int_t)x->numbers.block_bytes,
+			  "blocks", (json_int_t)x->numbers.blocks,
+			  "cell_blocks", (json_int_t)x->span, "by_use", kinds,
+			  "files", (json_int_t)x->scatter.files, "runs",
+			  (json_int_t)x->scatter.runs, "split",
+			  (json_int_t)x->scatter.split, "free_runs",
+			  (json_int_t)x->free_runs, "longest_free",
+			  (json_int_t)x->longest_free, "cells", cells));
 }
 
 // ## The whole

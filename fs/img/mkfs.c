@@ -138,21 +138,21 @@ static void parse_uuid(const struct argp_state *state, const char *text,
 	}
 }
 
-static void finish(const struct make_options *o,
-		   const struct argp_state *state, bool free_given)
+static void finish(const struct make_options *o, const struct argp_state *state,
+		   bool free_given)
 {
 	if (o->size && free_given)
 		argp_failure(state, EXIT_USAGE, 0,
 			     "--size and --free: want one of them");
 	if (o->inodes && o->bytes_an_inode)
-		argp_failure(state, EXIT_USAGE, 0,
-			     "--inodes and --bytes-per-inode: want one of them");
+		argp_failure(
+			state, EXIT_USAGE, 0,
+			"--inodes and --bytes-per-inode: want one of them");
 	if (o->inode_bytes > o->block_bytes)
 		argp_failure(state, EXIT_USAGE, 0,
 			     "--inode-size: want no more than --block-size");
 	if (!o->from && (o->one_file_system || o->sparse))
-		argp_failure(state, EXIT_USAGE, 0,
-			     "%s: want --from beside it",
+		argp_failure(state, EXIT_USAGE, 0, "%s: want --from beside it",
 			     o->sparse ? "--sparse" : "--one-file-system");
 }
 
@@ -163,7 +163,7 @@ struct input {
 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
-	static const char *const block_sizes[] = { "1K", "2K", "4K",   "1024",
+	static const char *const block_sizes[] = { "1K",   "2K",   "4K", "1024",
 						   "2048", "4096", NULL };
 	static const char *const inode_sizes[] = { "128", "256", "512", "1024",
 						   NULL };
@@ -189,7 +189,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
 		return 0;
 	case OPT_BLOCK_SIZE:
 		o->block_bytes = 1024u << option_choice(state, "--block-size",
-							text, block_sizes) % 3;
+							text, block_sizes) %
+						  3;
 		return 0;
 	case OPT_INODES:
 		o->inodes = (uint32_t)option_number(state, "--inodes", text, 1,
@@ -254,7 +255,8 @@ static const struct argp parser = {
 	.doc = "Makes an ext2 (or ext3) image: an empty one, or one that holds "
 	       "a tree of files. Root is not needed. IMAGE appears whole, or "
 	       "not at all; with --offset and --partition, and on a block "
-	       "device, the place is overwritten, and is no file system if that "
+	       "device, the place is overwritten, and is no file system if "
+	       "that "
 	       "is cut off.\n"
 	       "With SOURCE_DATE_EPOCH set, the same tree and options give the "
 	       "same bytes: no time is later than that, and a file's times are "
@@ -274,10 +276,12 @@ static const struct argp parser = {
 	       "there; F: if it is there), r directory with all that is in it "
 	       "(owner, and mode unless `-'). MODE `-' keeps it. With COUNT, "
 	       "NAME is made so many times, with numbers from START on behind "
-	       "it, MINOR rising by INC. After # is a comment; a blank in a name "
+	       "it, MINOR rising by INC. After # is a comment; a blank in a "
+	       "name "
 	       "is \\040.\n\n"
 	       "A tree that changes while it is read: what has vanished or "
-	       "became shorter is named, and the exit status is 1, but there is "
+	       "became shorter is named, and the exit status is 1, but there "
+	       "is "
 	       "an image. A file's content is that of when it is read.\n"
 	       "Of file attributes user, trusted, security and ACLs are kept.",
 };
@@ -308,10 +312,10 @@ static int open_in_place(struct session *s, const struct make_options *o)
 	return EXIT_SUCCESS;
 }
 
-static int make_in_place(struct session *s)
+// A new file reads as zeros, a place that was in use does not.
+static int clear_place(struct session *s, uint64_t bytes)
 {
 	enum { CHUNK = 1 << 30 };
-	uint64_t bytes = s->device->bytes;
 	int error = 0;
 
 	for (uint64_t at = 0; !error && at < bytes; at += CHUNK)
@@ -367,9 +371,8 @@ static uint64_t bytes_of(const struct tree *t)
 	return bytes;
 }
 
-static int fill(struct session *s, struct tree *t,
-		const struct make_options *o, const struct ext2_plan *plan,
-		struct ext2_numbers *numbers)
+static int fill(struct session *s, struct tree *t, const struct make_options *o,
+		const struct ext2_plan *plan, struct ext2_numbers *numbers)
 {
 	struct progress progress;
 	struct ext2 *fs;
@@ -394,25 +397,28 @@ static int fill(struct session *s, struct tree *t,
 	return status;
 }
 
-static int make_image(struct session *s, struct tree *t,
-		      struct make_options *o, bool in_place)
+static int make_image(struct session *s, struct tree *t, struct make_options *o,
+		      bool in_place)
 {
 	struct need need = { 0 };
-	struct ext2_numbers numbers;
+	struct ext2_numbers numbers = { 0 };
 	struct ext2_plan plan = { 0 };
 	uint64_t bytes;
-	int status = size_tree(t, o, &need), error;
+	int status, error;
+
+	begin_plan(t, o, &plan);
+	status = size_tree(t, o, &plan, &need);
 
 	// An empty image has no size of its own.
 	if (!status && !o->size && in_place)
 		o->size = s->device->bytes;
 	if (!status)
-		status = make_plan(t, o, o->size, &need, &plan);
+		status = finish_plan(t, o, &need, &plan);
 	bytes = o->size ? o->size : plan.blocks * o->block_bytes;
 	if (status)
 		return status;
 	if (in_place) {
-		status = make_in_place(s);
+		status = clear_place(s, bytes);
 	} else {
 		error = device_create(s->image_path, bytes, &s->device);
 		if (error)
@@ -462,13 +468,13 @@ static int gather(struct tree *t, const struct make_options *o)
 static int mkfs(struct session *s, int argc, char **argv)
 {
 	struct input input = { .make = {
-		.block_bytes = 4096,
-		.inode_bytes = 256,
-		.free_share = 0.1,
-		.label = "",
-		.uid = -1,
-		.gid = -1,
-	} };
+				       .block_bytes = 4096,
+				       .inode_bytes = 256,
+				       .free_share = 0.1,
+				       .label = "",
+				       .uid = -1,
+				       .gid = -1,
+			       } };
 	struct make_options *o = &input.make;
 	const char *epoch = getenv("SOURCE_DATE_EPOCH");
 	int64_t seconds;
@@ -480,8 +486,8 @@ static int mkfs(struct session *s, int argc, char **argv)
 	o->reproducible = epoch && *epoch;
 	if (o->reproducible &&
 	    parse_number(epoch, 0, INT64_C(1) << 33, &seconds)) {
-		complain(s, 0,
-			 "SOURCE_DATE_EPOCH=%s: want seconds since 1970", epoch);
+		complain(s, 0, "SOURCE_DATE_EPOCH=%s: want seconds since 1970",
+			 epoch);
 		return EXIT_USAGE;
 	}
 	if (!o->from && !o->table && !o->size && !s->offset && !s->partition) {
@@ -489,6 +495,8 @@ static int mkfs(struct session *s, int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	bool there = !stat(s->image_path, &info);
+	if (there && S_ISDIR(info.st_mode))
+		return complain(s, EISDIR, "cannot make it");
 	bool in_place = s->offset || s->partition ||
 			(there && S_ISBLK(info.st_mode));
 	if (there && !in_place && !o->force)

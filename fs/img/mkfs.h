@@ -21,12 +21,12 @@ enum {
 	NO_NODE = UINT32_MAX,
 	ROOT_NODE = 0,
 
-	NODE_SPARSE = 1, // has holes, which are to be found again
-	NODE_LINK = 2,   // a hard link to the node `target`, which comes first
-	NODE_GIVEN = 4,  // its attributes were said, not guessed
-	NODE_GONE = 8,   // was replaced, or vanished
+	NODE_SPARSE = 1,  // has holes, which are to be found again
+	NODE_LINK = 2,    // a hard link to the node `target`, which comes first
+	NODE_GIVEN = 4,   // its attributes were said, not guessed
+	NODE_GONE = 8,    // was replaced, or vanished
 	NODE_CLOSED = 16, // a directory of another file system: not entered
-	NODE_THERE = 32, // is in the image already, and keeps its attributes
+	NODE_THERE = 32,  // is in the image already, and keeps its attributes
 };
 
 struct node {
@@ -36,7 +36,7 @@ struct node {
 			  // (from a directory, NODE_SPARSE) its blocks
 	uint64_t atime, mtime, ctime; // see pack_time
 	uint32_t uid, gid;
-	uint32_t name;   // in the text: a byte of length, the name, NUL
+	uint32_t name; // in the text: a byte of length, the name, NUL
 	uint32_t parent;
 	uint32_t target; // directory: its first child; NODE_LINK: that node;
 			 // symlink: the target's text
@@ -55,6 +55,8 @@ struct tree {
 	uint32_t count, room;
 	char *text;
 	size_t bytes, text_room;
+	uint32_t xattrs; // the attributes that were added last, and their size
+	size_t xattrs_bytes;
 	bool arranged; // children stand in a row, sorted, parents before them
 
 	uint32_t *slot; // an index by parent and name, while it is needed
@@ -67,9 +69,9 @@ struct tree {
 
 struct make_options {
 	const char *from, *table;
-	uint64_t size;         // 0: as small as can be
-	uint64_t free_bytes;   // --free, absolute
-	double free_share;     // or a share
+	uint64_t size;       // 0: as small as can be
+	uint64_t free_bytes; // --free, absolute
+	double free_share;   // or a share
 	uint32_t block_bytes, inode_bytes, inodes, bytes_an_inode;
 	const char *label;
 	uint8_t uuid[16];
@@ -77,7 +79,7 @@ struct make_options {
 	uint64_t journal_bytes; // 0: what suits
 	uint64_t reserved_bytes;
 	double reserved_share;
-	int64_t uid, gid; // --owner; -1: as they are
+	int64_t uid, gid;  // --owner; -1: as they are
 	bool reproducible; // SOURCE_DATE_EPOCH is set
 	struct ext2_time now;
 };
@@ -126,7 +128,8 @@ void tree_arrange(struct tree *);
 // Attributes are gathered between begin and end; end returns their place (0: there
 // were none).
 uint32_t xattrs_begin(struct tree *);
-void tree_xattr_add(struct tree *, const char *name, const void *value, size_t n);
+void tree_xattr_add(struct tree *, const char *name, const void *value,
+		    size_t n);
 uint32_t xattrs_end(struct tree *, uint32_t begun);
 // The next one after `at` (at first node->xattrs); 0: that was the last.
 struct kept_xattr {
@@ -174,9 +177,13 @@ struct need {
 	uint64_t blocks;
 	uint32_t inodes; // those that are reserved, too
 };
-int size_tree(struct tree *, const struct make_options *, struct need *);
-int make_plan(struct tree *, const struct make_options *, uint64_t room,
-	      const struct need *, struct ext2_plan *);
+// What does not depend on the size: names, forms, the root.
+void begin_plan(const struct tree *, const struct make_options *,
+		struct ext2_plan *);
+int size_tree(struct tree *, const struct make_options *,
+	      const struct ext2_plan *, struct need *);
+int finish_plan(struct tree *, const struct make_options *, const struct need *,
+		struct ext2_plan *);
 
 // ## Reading ahead (mkfs_read.c)
 

@@ -58,8 +58,8 @@ struct reader {
 	bool stop;        // nobody wants more
 	struct batch batch[BATCHES];
 
-	bool taking;      // the taker waits
-	bool opening;     // the thread waits
+	bool taking;  // the taker waits
+	bool opening; // the thread waits
 
 	uint32_t next;   // the thread's own: the node to open next
 	uint32_t parent; // whose directory is open as dir
@@ -168,8 +168,7 @@ static bool open_piece(struct reader *r, struct batch *batch, uint32_t i)
 	}
 	piece->bytes = batch->bytes + batch->used;
 	batch->used += n;
-	if (read_now(piece, batch->bytes + batch->used - n, n,
-		     r->flags))
+	if (read_now(piece, batch->bytes + batch->used - n, n, r->flags))
 		close_piece(piece);
 	else
 		posix_fadvise(piece->fd, 0, 0, POSIX_FADV_WILLNEED);

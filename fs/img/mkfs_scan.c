@@ -51,9 +51,9 @@ struct listed_entry {
 struct scan {
 	struct tree *tree;
 	const struct make_options *options;
-	uint64_t dev;                   // of the root
-	uint64_t image_dev, image_ino;  // of what the image replaces
-	struct linked *link;            // open addressing
+	uint64_t dev;                  // of the root
+	uint64_t image_dev, image_ino; // of what the image replaces
+	struct linked *link;           // open addressing
 	uint32_t links, link_slots;
 
 	enum { BY_CALL, BY_PROC, BY_NOTHING } way; // to the attributes
@@ -138,8 +138,7 @@ static ssize_t get_xattr(struct scan *s, int dir, const char *name,
 	return n < 0 ? -errno : n;
 }
 
-static int scan_xattrs(struct scan *s, int dir, const char *name,
-		       uint32_t node)
+static int scan_xattrs(struct scan *s, int dir, const char *name, uint32_t node)
 {
 	struct tree *t = s->tree;
 	ssize_t n = list_xattrs(s, dir, name), size;
@@ -193,8 +192,8 @@ static uint32_t first_of_links(struct scan *s, const struct stat *info,
 					old[i];
 		free(old);
 	}
-	struct linked *link = &s->link[link_place(s, info->st_dev,
-						  info->st_ino)];
+	struct linked *link =
+		&s->link[link_place(s, info->st_dev, info->st_ino)];
 	if (link->node)
 		return link->node;
 	*link = (struct linked){ info->st_dev, info->st_ino, node };
@@ -289,8 +288,8 @@ static int scan_node(struct scan *s, int dir, uint32_t i)
 	if (!S_ISREG(info.st_mode))
 		return 0;
 	node->size = (uint64_t)info.st_size;
-	if (node->size && (s->options->sparse ||
-			   (uint64_t)info.st_blocks * 512 < node->size))
+	if (node->size &&
+	    (s->options->sparse || (uint64_t)info.st_blocks * 512 < node->size))
 		return scan_sparse(s, dir, name, node);
 	return 0;
 }

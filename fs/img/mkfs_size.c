@@ -5,7 +5,7 @@
 //
 //     files        their blocks and those of the block map; where there are holes,
 //                  only what they leave (SEEK_DATA, SEEK_HOLE of lseek(2))
-//     directories  names go where the first block has room for them
+//     directories  ext2_directory_blocks
 //     symlinks     of 60 bytes and more: a block
 //     attributes   what does not fit into an inode goes into a block, which is
 //                  shared by files whose attributes are alike. Rules enough that
@@ -163,51 +163,54 @@ int sparse_blocks(int fd, uint64_t begin, uint64_t size, uint32_t block_bytes,
 
 // ## Directories
 
-struct packing {
-	uint32_t block_bytes;
-	uint16_t *room; // of each block, behind its last name
-	uint32_t blocks, allocated;
-	uint32_t from[NAME_LONGEST + ENTRY_HEADER]; // by bytes / 4: no block
-						    // before it has so many
+struct listed_names {
+	const struct tree *tree;
+	const struct node *dir;
+	uint32_t *node; // those that are there
+	uint32_t count, room;
 };
 
-static void pack(struct packing *p, uint32_t bytes)
+// lost+found stands in the root before all others.
+static const char *listed_name(void *context, uint32_t i, size_t *length)
 {
-	uint32_t *from = &p->from[bytes / 4];
+	const struct listed_names *l = context;
+	const struct node *node = &l->tree->node[l->node[i]];
 
-	while (*from + 1 < p->blocks && p->room[*from] < bytes)
-		++*from;
-	uint32_t at = *from + 1 < p->blocks ? *from : p->blocks - 1;
-	if (p->blocks == 0 || p->room[at] < bytes) {
-		if (p->blocks == p->allocated) {
-			p->allocated = p->allocated ? 2 * p->allocated : 64;
-			p->room = must_ptr(realloc(p->room,
-						   p->allocated *
-							   sizeof *p->room));
-		}
-		at = p->blocks++;
-		p->room[at] = (uint16_t)p->block_bytes;
+	if (l->node[i] == ROOT_NODE) {
+		*length = sizeof "lost+found" - 1;
+		return "lost+found";
 	}
-	p->room[at] -= (uint16_t)bytes;
+	*length = node_name_len(l->tree, node);
+	return node_name(l->tree, node);
 }
 
-static uint32_t directory_blocks(const struct tree *t, const struct node *dir,
-				 struct packing *p)
+static int directory_blocks(struct listed_names *l,
+			    const struct ext2_plan *plan, uint32_t had,
+			    uint64_t *blocks)
 {
-	p->blocks = 0;
-	memset(p->from, 0, sizeof p->from);
-	pack(p, entry_bytes(1));
-	pack(p, entry_bytes(2));
-	if (dir == t->node)
-		pack(p, entry_bytes(sizeof "lost+found" - 1));
-	for (uint32_t i = 0; i < dir->count; i++) {
-		const struct node *child = &t->node[dir->target + i];
+	const struct tree *t = l->tree;
+	struct ext2_names names = { .name = listed_name, .context = l };
+	uint32_t n;
+
+	if (l->dir->count >= l->room) {
+		l->room = l->dir->count + 1;
+		free(l->node);
+		l->node = must_ptr(calloc(l->room, sizeof *l->node));
+	}
+	l->count = 0;
+	if (l->dir == t->node)
+		l->node[l->count++] = ROOT_NODE;
+	for (uint32_t i = 0; i < l->dir->count; i++) {
+		const struct node *child = &t->node[l->dir->target + i];
 
 		if (!(child->flags & NODE_GONE) && !is_lost_found(t, child))
-			pack(p, entry_bytes(
-					(uint32_t)node_name_len(t, child)));
+			l->node[l->count++] = l->dir->target + i;
 	}
-	return p->blocks;
+	names.count = l->count;
+	int error = ext2_directory_blocks(plan, had, &names, &n);
+	if (!error && n > had)
+		*blocks += ext2_blocks_of(n, plan->block_bytes) - had;
+	return error;
 }
 
 // ## Attributes
@@ -319,10 +322,10 @@ static uint64_t file_blocks(const struct tree *t, const struct node *node,
 	return blocks;
 }
 
-int size_tree(struct tree *t, const struct make_options *o, struct need *need)
+int size_tree(struct tree *t, const struct make_options *o,
+	      const struct ext2_plan *plan, struct need *need)
 {
-	uint32_t b = o->block_bytes;
-	struct packing packing = { .block_bytes = b };
+	struct listed_names names = { .tree = t };
 	int error = xattr_blocks(t, o, &need->blocks);
 
 	need->inodes = INO_FIRST; // the reserved ones and lost+found
@@ -338,15 +341,17 @@ int size_tree(struct tree *t, const struct make_options *o, struct need *need)
 		} else if (S_ISLNK(node->mode)) {
 			need->blocks += node->size >= SYMLINK_INSIDE;
 		} else if (S_ISDIR(node->mode)) {
-			uint64_t n = directory_blocks(t, node, &packing);
-			uint64_t had = i == ROOT_NODE ? 1
-				       : there	      ? lost_found_blocks(b)
-						      : 0;
-			if (n > had)
-				need->blocks += ext2_blocks_of(n, b) - had;
+			names.dir = node;
+			need->blocks += !there;
+			error = directory_blocks(
+				&names, plan,
+				is_lost_found(t, node)
+					? lost_found_blocks(o->block_bytes)
+					: 1,
+				&need->blocks);
 		}
 	}
-	free(packing.room);
+	free(names.node);
 	return error ? complain(t->session, error, "cannot find its size")
 		     : EXIT_SUCCESS;
 }
@@ -393,9 +398,8 @@ static void plan_for(const struct make_options *o, const struct need *need,
 	plan->inodes = inodes > UINT32_MAX ? UINT32_MAX : (uint32_t)inodes;
 	plan->reserved = o->reserved_bytes / o->block_bytes +
 			 (uint64_t)((double)blocks * o->reserved_share);
-	plan->journal = journal_for(o, o->size ? blocks
-					       : need->blocks +
-							 need->blocks / 8);
+	plan->journal = journal_for(
+		o, o->size ? blocks : need->blocks + need->blocks / 8);
 }
 
 static bool fits(const struct make_options *o, const struct need *need,
@@ -416,8 +420,7 @@ static uint64_t least_blocks(const struct make_options *o,
 {
 	uint64_t group = (uint64_t)o->block_bytes * 8;
 	uint64_t first = o->block_bytes == 1024;
-	uint64_t least = (uint64_t)((double)need->blocks /
-				    (1 - o->free_share));
+	uint64_t least = (uint64_t)((double)need->blocks / (1 - o->free_share));
 
 	for (uint64_t n = least / group + 1; n * group < UINT32_MAX; n++) {
 		uint64_t low = first + (n - 1) * group, high = low + group;
@@ -440,37 +443,57 @@ static uint64_t least_blocks(const struct make_options *o,
 }
 
 // ## What it is called
+//
+// The seed of the hashes comes from the names alone: it decides how full the blocks
+// of an index get, and the same names must not sometimes take a block more.
 
-static void hash_tree(const struct tree *t, const struct make_options *o,
-		      uint8_t uuid[16])
+static void hash_names(const struct tree *t, XXH3_state_t *state)
 {
-	XXH3_state_t *state = must_ptr(XXH3_createState());
-	struct kept_xattr x;
-
-	XXH3_128bits_reset(state);
-	XXH3_128bits_update(state, o->label, strlen(o->label));
 	for (uint32_t i = 0; i < t->count; i++) {
 		const struct node *n = &t->node[i];
-		uint64_t said[] = {
-			n->parent, n->mode, n->uid, n->gid,
-			n->mtime,  n->flags & NODE_LINK ? n->target : 0,
-			S_ISDIR(n->mode) ? 0 : n->size,
-		};
 
 		if (n->flags & NODE_GONE)
 			continue;
-		XXH3_128bits_update(state, said, sizeof said);
+		XXH3_128bits_update(state, &n->parent, sizeof n->parent);
 		XXH3_128bits_update(state, t->text + n->name,
 				    1 + node_name_len(t, n));
+	}
+}
+
+static void hash_attributes(const struct tree *t, XXH3_state_t *state)
+{
+	struct kept_xattr x;
+
+	for (uint32_t i = 0; i < t->count; i++) {
+		const struct node *n = &t->node[i];
+		// A link says whose, and all the rest is said there.
+		uint64_t link[] = { n->mode & S_IFMT, n->target };
+		uint64_t own[] = { n->mode, n->uid, n->gid, n->mtime,
+				   S_ISDIR(n->mode) ? 0 : n->size };
+
+		if (n->flags & NODE_GONE)
+			continue;
+		if (n->flags & NODE_LINK) {
+			XXH3_128bits_update(state, link, sizeof link);
+			continue;
+		}
+		XXH3_128bits_update(state, own, sizeof own);
+		if (S_ISLNK(n->mode))
+			XXH3_128bits_update(state, t->text + n->target,
+					    n->size);
 		for (uint32_t at = n->xattrs; (at = xattr_next(t, at, &x));) {
 			XXH3_128bits_update(state, x.name, strlen(x.name));
 			XXH3_128bits_update(state, x.value, x.size);
 		}
 	}
+}
+
+static void digest(const XXH3_state_t *state, uint8_t bytes[16])
+{
 	XXH128_canonical_t value;
+
 	XXH128_canonicalFromHash(&value, XXH3_128bits_digest(state));
-	memcpy(uuid, value.digest, sizeof value.digest);
-	XXH3_freeState(state);
+	memcpy(bytes, value.digest, sizeof value.digest);
 }
 
 // RFC 9562: random (version 4), or made of something (version 8).
@@ -480,49 +503,11 @@ static void mark_uuid(uint8_t uuid[16], unsigned version)
 	uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
 }
 
-static void name_plan(const struct tree *t, const struct make_options *o,
-		      struct ext2_plan *plan)
+void begin_plan(const struct tree *t, const struct make_options *o,
+		struct ext2_plan *plan)
 {
-	XXH128_canonical_t seed;
+	XXH3_state_t *state = must_ptr(XXH3_createState());
 
-	if (o->uuid_given) {
-		memcpy(plan->uuid, o->uuid, sizeof plan->uuid);
-	} else if (o->reproducible) {
-		hash_tree(t, o, plan->uuid);
-		mark_uuid(plan->uuid, 8);
-	} else {
-		must(getrandom(plan->uuid, sizeof plan->uuid, 0));
-		mark_uuid(plan->uuid, 4);
-	}
-	XXH128_canonicalFromHash(&seed, XXH3_128bits(plan->uuid,
-						     sizeof plan->uuid));
-	memcpy(plan->hash_seed, seed.digest, sizeof plan->hash_seed);
-	memcpy(plan->label, o->label, strlen(o->label) + 1);
-}
-
-// ## The plan
-
-static int refuse_size(const struct tree *t, const struct make_options *o,
-		       const struct need *need, struct ext2_plan *plan)
-{
-	struct make_options any = *o;
-	char wanted[HUMAN_BYTES], given[HUMAN_BYTES];
-	uint64_t least;
-
-	any.size = 0;
-	any.free_share = 0;
-	least = least_blocks(&any, need, plan);
-	if (!least)
-		return complain(t->session, EFBIG, "so large a tree");
-	return complain(t->session, ENOSPC,
-			"want at least %s (%" PRIu64 " bytes), not %s",
-			human_size(wanted, least * o->block_bytes),
-			least * o->block_bytes, human_size(given, o->size));
-}
-
-int make_plan(struct tree *t, const struct make_options *o, uint64_t room,
-	      const struct need *need, struct ext2_plan *plan)
-{
 	*plan = (struct ext2_plan){
 		.block_bytes = o->block_bytes,
 		.inode_bytes = o->inode_bytes,
@@ -532,20 +517,86 @@ int make_plan(struct tree *t, const struct make_options *o, uint64_t room,
 		.lost_and_found = true,
 		.now = o->now,
 	};
-	name_plan(t, o, plan);
+	XXH3_128bits_reset(state);
+	hash_names(t, state);
+	digest(state, plan->hash_seed);
+	if (o->uuid_given) {
+		memcpy(plan->uuid, o->uuid, sizeof plan->uuid);
+	} else if (o->reproducible) {
+		XXH3_128bits_update(state, o->label, strlen(o->label) + 1);
+		hash_attributes(t, state);
+		digest(state, plan->uuid);
+		mark_uuid(plan->uuid, 8);
+	} else {
+		must(getrandom(plan->uuid, sizeof plan->uuid, 0));
+		mark_uuid(plan->uuid, 4);
+	}
+	XXH3_freeState(state);
+	memcpy(plan->label, o->label, strlen(o->label) + 1);
+}
+
+// ## The plan
+
+// The log lies in one group, beside that group's metadata.
+static bool journal_is_impossible(const struct ext2_plan *plan)
+{
+	uint64_t overhead;
+	uint32_t inodes;
+
+	return plan->journal &&
+	       ext2_overhead(plan, &overhead, &inodes) == -EINVAL;
+}
+
+static int refuse_journal(const struct tree *t, const struct make_options *o)
+{
+	char least[HUMAN_BYTES], most[HUMAN_BYTES];
+	uint64_t bytes = o->block_bytes;
+
+	return complain(t->session, 0,
+			"--journal: want from %s to less than %s, with blocks "
+			"of %" PRIu32,
+			size_name(least, JOURNAL_LEAST * bytes),
+			size_name(most, 8 * bytes * bytes), o->block_bytes);
+}
+
+static int refuse_size(const struct tree *t, const struct make_options *o,
+		       const struct need *need, struct ext2_plan *plan)
+{
+	struct make_options any = *o;
+	char wanted[HUMAN_BYTES];
+	uint64_t least;
+
+	any.size = 0;
+	any.free_share = 0;
+	least = least_blocks(&any, need, plan);
+	if (!least)
+		return complain(t->session, EFBIG, "so large a tree");
+	least *= o->block_bytes;
+	return complain(t->session, ENOSPC,
+			"want at least %" PRIu64 " bytes (%s), not %" PRIu64,
+			least, human_size(wanted, least), o->size);
+}
+
+int finish_plan(struct tree *t, const struct make_options *o,
+		const struct need *need, struct ext2_plan *plan)
+{
 	if (o->inodes && o->inodes < need->inodes)
 		return complain(t->session, ENOSPC,
 				"--inodes=%" PRIu32 ": want at least %" PRIu32,
 				o->inodes, need->inodes);
 	if (o->size) {
-		if (room / o->block_bytes > UINT32_MAX)
+		if (o->size / o->block_bytes > UINT32_MAX)
 			return complain(t->session, EFBIG,
 					"want less than 2^32 blocks");
-		if (fits(o, need, room / o->block_bytes, plan))
+		if (fits(o, need, o->size / o->block_bytes, plan))
 			return EXIT_SUCCESS;
+		if (journal_is_impossible(plan))
+			return refuse_journal(t, o);
 		return refuse_size(t, o, need, plan);
 	}
 	if (!least_blocks(o, need, plan))
-		return complain(t->session, EFBIG, "so large a tree");
+		return journal_is_impossible(plan)
+			       ? refuse_journal(t, o)
+			       : complain(t->session, EFBIG, "so large a tree");
 	return EXIT_SUCCESS;
 }

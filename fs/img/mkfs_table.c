@@ -189,8 +189,8 @@ static int make_one(struct table *t, const struct line *line, const char *path,
 {
 	struct tree *tree = t->tree;
 	uint16_t format = format_of(line->type);
-	uint32_t parent, found;
-	const char *last;
+	uint32_t parent = 0, found = NO_NODE;
+	const char *last = path;
 	struct node *node;
 
 	if (find(t, path, &parent, &last, &found))
@@ -198,8 +198,9 @@ static int make_one(struct table *t, const struct line *line, const char *path,
 	if (found != NO_NODE) {
 		node = inode_of(tree, found);
 		if ((node->mode & S_IFMT) != format)
-			return refuse(t, path, "no file there that is "
-					       "something else");
+			return refuse(t, path,
+				      "no file there that is "
+				      "something else");
 	} else {
 		node = tree_add(tree, parent, last, strcspn(last, "/"));
 		node->mode = format | (S_ISDIR(format) ? 0755 : 0644);
@@ -223,8 +224,9 @@ static int make_all(struct table *t, const struct line *line)
 		char *path;
 
 		if (minor > MINOR_MOST)
-			return refuse(t, line->name, "no minor number above "
-						     "1048575");
+			return refuse(t, line->name,
+				      "no minor number above "
+				      "1048575");
 		must(asprintf(&path, "%s%" PRId64, line->name,
 			      line->start + i));
 		status = make_one(t, line, path, minor);
@@ -253,15 +255,15 @@ static void apply_below(struct tree *tree, uint32_t top,
 
 static int change(struct table *t, const struct line *line)
 {
-	uint32_t parent, found;
+	uint32_t parent, found = NO_NODE;
 	const char *last;
 
 	if (find(t, line->name, &parent, &last, &found))
 		return EXIT_FAILURE;
 	if (found == NO_NODE)
-		return line->type == 'F' ? EXIT_SUCCESS
-					 : refuse(t, line->name,
-						  "a file that is there");
+		return line->type == 'F'
+			       ? EXIT_SUCCESS
+			       : refuse(t, line->name, "a file that is there");
 	if (line->type == 'r') {
 		apply_below(t->tree, found, line);
 		return EXIT_SUCCESS;
@@ -286,7 +288,7 @@ int apply_table(struct tree *tree, const struct make_options *o)
 		return complain(tree->session, errno, "cannot open %s",
 				o->table);
 	while (!status && getline(&text, &room, file) >= 0) {
-		struct line line;
+		struct line line = { .name = "" };
 
 		t.number++;
 		text[strcspn(text, "#")] = '\0';

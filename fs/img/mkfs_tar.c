@@ -1,11 +1,14 @@
 // # An archive becomes a tree of nodes
 //
-// libarchive reads it, whatever its form and compression (tar in all its forms,
-// cpio, zip ...). An archive comes in its own order, perhaps through a pipe, and the
-// size of all is only known at its end. So contents go into a spool meanwhile, a
-// file without a name beside the image: each file begins on a page of it, and holes
-// stay holes there, so that it is read like a directory's files (SEEK_DATA,
-// copy_file_range). Names and attributes become nodes.
+// libarchive reads it, whatever its form and compression: tar in all its forms,
+// cpio, zip, 7z, ISO 9660. (Not mtree, which it would know, too: nearly every text
+// is one, and it may name any file of the host for its content.)
+//
+// An archive comes in its own order, perhaps through a pipe, and the size of all is
+// only known at its end. So contents go into a spool meanwhile, a file without a
+// name beside the image: each file begins on a page of it, and holes stay holes
+// there, so that it is read like a directory's files (SEEK_DATA, copy_file_range).
+// Names and attributes become nodes.
 //
 // A name is a path below the root, with or without "/" or "./" before it. One with
 // ".." in it is refused, and so is one that leads through something that is no
@@ -48,7 +51,7 @@ struct unpacking {
 	const struct make_options *options;
 	const struct archives *call;
 	struct archive *archive;
-	uint64_t end;  // of the spool
+	uint64_t end; // of the spool
 	uint64_t now;
 	const char *name; // of the entry, as the archive has it
 };
@@ -186,22 +189,23 @@ static int by_tag(const void *a, const void *b)
 static int add_acl(struct unpacking *u, struct archive_entry *entry, int kind,
 		   const char *attribute)
 {
-	int n = u->call->archive_entry_acl_reset(entry, kind), type, permissions, tag;
+	int n = u->call->archive_entry_acl_reset(entry, kind), type,
+	    permissions, tag;
 	struct {
 		le32 version;
 		struct acl_item item[];
-	} *acl;
+	} * acl;
 	int count = 0, id;
 	const char *name;
 
 	if (n <= 0)
 		return EXIT_SUCCESS;
-	acl = must_ptr(calloc(1, sizeof *acl +
-					 ((size_t)n + 4) * sizeof *acl->item));
+	acl = must_ptr(
+		calloc(1, sizeof *acl + ((size_t)n + 4) * sizeof *acl->item));
 	acl->version = put32(ACL_SHOWN_VERSION);
-	while (count < n + 4 &&
-	       u->call->archive_entry_acl_next(entry, kind, &type, &permissions, &tag,
-				      &id, &name) == ARCHIVE_OK) {
+	while (count < n + 4 && u->call->archive_entry_acl_next(
+					entry, kind, &type, &permissions, &tag,
+					&id, &name) == ARCHIVE_OK) {
 		int64_t whose = acl_id(tag, id, name);
 
 		if (whose < 0 && (tag == ARCHIVE_ENTRY_ACL_USER ||
@@ -218,7 +222,7 @@ static int add_acl(struct unpacking *u, struct archive_entry *entry, int kind,
 	}
 	qsort(acl->item, (size_t)count, sizeof *acl->item, by_tag);
 	tree_xattr_add(u->tree, attribute, acl,
-		   sizeof *acl + (size_t)count * sizeof *acl->item);
+		       sizeof *acl + (size_t)count * sizeof *acl->item);
 	free(acl);
 	return EXIT_SUCCESS;
 }
@@ -258,9 +262,9 @@ static uint64_t entry_time(time_t (*seconds)(struct archive_entry *),
 	int64_t whole = seconds(entry);
 	uint32_t fraction = (uint32_t)ns(entry);
 
-	return whole < 0 && fraction ? pack_time(whole - 1,
-						 1000000000 - fraction)
-				     : pack_time(whole, fraction);
+	return whole < 0 && fraction
+		       ? pack_time(whole - 1, 1000000000 - fraction)
+		       : pack_time(whole, fraction);
 }
 
 static void take_attributes(const struct unpacking *u, struct node *node,
@@ -336,8 +340,8 @@ static int take_content(struct unpacking *u, struct archive_entry *entry,
 	size_t n;
 	int result;
 
-	while ((result = u->call->archive_read_data_block(u->archive, &bytes, &n,
-						 &at)) == ARCHIVE_OK) {
+	while ((result = u->call->archive_read_data_block(
+			u->archive, &bytes, &n, &at)) == ARCHIVE_OK) {
 		if (at < 0 || (uint64_t)at + n > INT64_MAX - begin)
 			return refuse(u, "it is too large");
 		if (n && spool_write(u, bytes, n, begin + (uint64_t)at))
@@ -461,7 +465,8 @@ static int take_entry(struct unpacking *u, struct archive_entry *entry)
 	case AE_IFCHR:
 	case AE_IFBLK:
 		t->node[i].size =
-			(uint64_t)u->call->archive_entry_rdevmajor(entry) << 32 |
+			(uint64_t)u->call->archive_entry_rdevmajor(entry)
+				<< 32 |
 			(uint32_t)u->call->archive_entry_rdevminor(entry);
 		return EXIT_SUCCESS;
 	case AE_IFDIR:
@@ -508,7 +513,11 @@ int read_archive(struct tree *t, const struct make_options *o)
 	t->arranged = false;
 	u.archive = must_ptr(u.call->archive_read_new());
 	u.call->archive_read_support_filter_all(u.archive);
-	u.call->archive_read_support_format_all(u.archive);
+	u.call->archive_read_support_format_tar(u.archive);
+	u.call->archive_read_support_format_cpio(u.archive);
+	u.call->archive_read_support_format_zip(u.archive);
+	u.call->archive_read_support_format_7zip(u.archive);
+	u.call->archive_read_support_format_iso9660(u.archive);
 	int result = standard ? u.call->archive_read_open_fd(
 					u.archive, STDIN_FILENO, READ_BYTES)
 			      : u.call->archive_read_open_filename(

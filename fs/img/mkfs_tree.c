@@ -19,7 +19,7 @@
 
 enum { FIRST_ROOM = 1024, NS = 1000000000 };
 
-static const int64_t EARLIEST = INT32_MIN; // 1901
+static const int64_t EARLIEST = INT32_MIN;                    // 1901
 static const int64_t LATEST = (INT64_C(3) << 32) + INT32_MAX; // 2446
 
 // ## Nodes and text
@@ -71,8 +71,7 @@ struct node *tree_add_kept(struct tree *t, uint32_t parent, uint32_t name)
 		if (t->room > NO_NODE / 2)
 			exit(complain(t->session, E2BIG, "so many files"));
 		t->room = t->room ? t->room + t->room / 2 : FIRST_ROOM;
-		t->node = must_ptr(
-			realloc(t->node, t->room * sizeof *t->node));
+		t->node = must_ptr(realloc(t->node, t->room * sizeof *t->node));
 	}
 	t->node[t->count] = (struct node){ .name = name, .parent = parent };
 	return &t->node[t->count++];
@@ -169,8 +168,8 @@ static void index_all(struct tree *t)
 		while (t->slots / 2 <= t->count)
 			t->slots *= 2;
 		t->slots *= 2;
-		t->slot = must_ptr(realloc(t->slot,
-					   t->slots * sizeof *t->slot));
+		t->slot =
+			must_ptr(realloc(t->slot, t->slots * sizeof *t->slot));
 		memset(t->slot, 0xff, t->slots * sizeof *t->slot);
 		t->indexed = 1; // the root is nobody's child
 	}
@@ -302,7 +301,8 @@ uint32_t xattrs_begin(struct tree *t)
 
 // A byte of name length, name, NUL, four bytes of size, value; in the end a byte
 // of 0.
-void tree_xattr_add(struct tree *t, const char *name, const void *value, size_t n)
+void tree_xattr_add(struct tree *t, const char *name, const void *value,
+		    size_t n)
 {
 	size_t length = strlen(name);
 	uint32_t size = (uint32_t)n;
@@ -312,14 +312,6 @@ void tree_xattr_add(struct tree *t, const char *name, const void *value, size_t 
 	tree_keep(t, name, length + 1);
 	tree_keep(t, &size, sizeof size);
 	tree_keep(t, value, n);
-}
-
-uint32_t xattrs_end(struct tree *t, uint32_t begun)
-{
-	if (t->bytes == begun)
-		return 0;
-	tree_keep(t, "", 1);
-	return begun;
 }
 
 uint32_t xattr_next(const struct tree *t, uint32_t at, struct kept_xattr *x)
@@ -334,6 +326,60 @@ uint32_t xattr_next(const struct tree *t, uint32_t at, struct kept_xattr *x)
 	x->value = x->name + length + 1 + sizeof size;
 	x->size = size;
 	return at + 1 + (uint32_t)length + 1 + (uint32_t)sizeof size + size;
+}
+
+static int by_xattr_name(const void *a, const void *b)
+{
+	const struct kept_xattr *p = a, *q = b;
+
+	return strcmp(p->name, q->name);
+}
+
+// File systems list them in any order, and their order decides which of them go into
+// the inode: so they are sorted.
+static void sort_xattrs(struct tree *t, uint32_t begun)
+{
+	size_t n = t->bytes - begun, count = 0;
+	struct kept_xattr x, *all;
+
+	for (uint32_t at = begun; (at = xattr_next(t, at, &x));)
+		count++;
+	if (count < 2)
+		return;
+	// A copy to read from, at the end of the text.
+	uint32_t copy = tree_keep(t, "", 1) + 1;
+	need_text(t, n);
+	memcpy(t->text + copy, t->text + begun, n);
+	all = must_ptr(calloc(count, sizeof *all));
+	count = 0;
+	for (uint32_t at = copy; (at = xattr_next(t, at, &x));)
+		all[count++] = x;
+	qsort(all, count, sizeof *all, by_xattr_name);
+	t->bytes = begun;
+	for (size_t i = 0; i < count; i++)
+		tree_xattr_add(t, all[i].name, all[i].value, all[i].size);
+	t->bytes = begun + n;
+	free(all);
+}
+
+uint32_t xattrs_end(struct tree *t, uint32_t begun)
+{
+	size_t n;
+
+	if (t->bytes == begun)
+		return 0;
+	tree_keep(t, "", 1);
+	sort_xattrs(t, begun);
+	n = t->bytes - begun;
+	// Most often it has the same as the one before.
+	if (n == t->xattrs_bytes &&
+	    !memcmp(t->text + begun, t->text + t->xattrs, n)) {
+		t->bytes = begun;
+		return t->xattrs;
+	}
+	t->xattrs = begun;
+	t->xattrs_bytes = n;
+	return begun;
 }
 
 // Views that a file system offers of itself are no attributes of a file.
@@ -364,6 +410,15 @@ struct ext2_time unpack_time(uint64_t packed)
 	};
 }
 
+// A small inode has no place for more.
+static uint64_t in_seconds(uint64_t packed)
+{
+	struct ext2_time time = unpack_time(packed);
+
+	return pack_time(time.seconds < INT32_MAX ? time.seconds : INT32_MAX,
+			 0);
+}
+
 void tree_normalise(struct tree *t, const struct make_options *o)
 {
 	uint64_t latest = pack_time(o->now.seconds, o->now.ns);
@@ -375,10 +430,15 @@ void tree_normalise(struct tree *t, const struct make_options *o)
 			node->uid = (uint32_t)o->uid;
 		if (o->gid >= 0)
 			node->gid = (uint32_t)o->gid;
-		if (!o->reproducible)
-			continue;
-		if (node->mtime > latest)
-			node->mtime = latest;
-		node->atime = node->ctime = node->mtime;
+		if (o->reproducible) {
+			if (node->mtime > latest)
+				node->mtime = latest;
+			node->atime = node->ctime = node->mtime;
+		}
+		if (o->inode_bytes == INODE_BYTES_OLD) {
+			node->atime = in_seconds(node->atime);
+			node->mtime = in_seconds(node->mtime);
+			node->ctime = in_seconds(node->ctime);
+		}
 	}
 }

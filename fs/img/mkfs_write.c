@@ -101,11 +101,10 @@ static int write_content(struct writer *w, const struct node *node,
 	if (t->spool >= 0)
 		c.fd = t->spool;
 	if (node->flags & NODE_SPARSE)
-		error = each_run(c.fd, c.fd == t->spool ? node->content : 0,
-				 node->size,
-				 w->options->sparse ? w->options->block_bytes
-						    : 0,
-				 copy_run, &c);
+		error = each_run(
+			c.fd, c.fd == t->spool ? node->content : 0, node->size,
+			w->options->sparse ? w->options->block_bytes : 0,
+			copy_run, &c);
 	else
 		error = copy_run(&c, 0, node->size);
 	return error ? error : ext2_truncate(w->fs, node->ino, node->size);
@@ -132,8 +131,9 @@ static int make_regular(struct writer *w, struct node *node, uint32_t parent)
 	if (node->size) {
 		piece = reader_next(w->reader);
 		if (piece->error == -ENOENT) {
-			say_changed(t, node, "vanished while the tree was "
-					     "read: left out");
+			say_changed(t, node,
+				    "vanished while the tree was "
+				    "read: left out");
 			node->flags |= NODE_GONE;
 			return 0;
 		}
@@ -181,10 +181,8 @@ static int make_node(struct writer *w, struct node *node)
 				     &w->attributes, t->text + node->target,
 				     node->size, &node->ino);
 	else
-		error = ext2_create(w->fs, parent, name, length,
-				    &w->attributes, &node->ino);
-	if (!error && S_ISDIR(node->mode) && node->count > 1)
-		error = ext2_expect_entries(w->fs, node->ino, node->count);
+		error = ext2_create(w->fs, parent, name, length, &w->attributes,
+				    &node->ino);
 	return error || !node->xattrs || node->flags & NODE_GONE
 		       ? error
 		       : write_xattrs(t, w->fs, node->ino, node);
@@ -207,13 +205,25 @@ static int make_link(struct writer *w, struct node *node)
 
 // ## All of them
 
+// Room at once, and never too much: an entry takes at least 12 bytes.
+static int expect(const struct writer *w, const struct node *dir)
+{
+	enum { ENTRY_LEAST = 12 };
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < dir->count; i++)
+		bytes += entry_bytes((uint32_t)node_name_len(
+			w->tree, &w->tree->node[dir->target + i]));
+	return ext2_expect_entries(w->fs, dir->ino, bytes / ENTRY_LEAST);
+}
+
 static int write_node(struct writer *w, uint32_t i)
 {
 	struct tree *t = w->tree;
 	struct node *node = &t->node[i], *parent = &t->node[node->parent];
-	int error = 0;
+	int error = i == parent->target ? expect(w, parent) : 0;
 
-	if (!(node->flags & NODE_GONE))
+	if (!error && !(node->flags & NODE_GONE))
 		error = node->flags & NODE_LINK ? make_link(w, node)
 						: make_node(w, node);
 	// Whoever copies a directory without entries has said its times.

@@ -42,14 +42,14 @@ static error_t parse(int key, char *text, struct argp_state *state)
 		o->count = state->argc - state->next;
 		if (o->count < 2)
 			argp_failure(state, EXIT_USAGE, 0,
-				     "want two paths or more after the image");
+				     "want IMAGE and two paths or more");
 		if (o->count > 2 && o->no_entry)
 			argp_failure(state, EXIT_USAGE, 0,
 				     "-T: want just two paths");
 		return 0;
 	case ARGP_KEY_NO_ARGS:
 		argp_failure(state, EXIT_USAGE, 0,
-			     "want two paths or more after the image");
+			     "want IMAGE and two paths or more");
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -102,8 +102,8 @@ static int find_place(struct session *s, const struct options *o,
 		return complain(s, 0,
 				"%s: want a directory for more than one source",
 				destination);
-	int error = ext2_walk_parent(s->fs, from_here(s), destination, &place->dir,
-				     &place->name, &place->length);
+	int error = ext2_walk_parent(s->fs, from_here(s), destination,
+				     &place->dir, &place->name, &place->length);
 	if (error)
 		return complain(s, error, "%s", destination);
 	place->path = must_ptr(strdup(destination));

@@ -10,7 +10,7 @@ struct numbers { // all zeros: empty
 	struct number {
 		uint32_t key; // 0: free
 		void *value;
-	} *place;
+	} * place;
 	size_t count, room; // a power of two
 };
 

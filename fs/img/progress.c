@@ -31,9 +31,8 @@ static void show(struct progress *p)
 	struct canvas canvas = canvas_of(STDERR_FILENO);
 
 	canvas.columns -= canvas.columns > 40; // the last makes some wrap
-	char *line = draw_progress(&canvas,
-				   p->total ? (double)p->done / p->total : 0,
-				   p->what);
+	char *line = draw_progress(
+		&canvas, p->total ? (double)p->done / p->total : 0, p->what);
 	if (line)
 		fprintf(stderr, "\r%s\033[K", line);
 	free(line);

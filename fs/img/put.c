@@ -79,12 +79,11 @@ static error_t parse(int key, char *text, struct argp_state *state)
 		o->destination = state->argv[state->argc - 1];
 		if (o->count < 1)
 			argp_failure(state, EXIT_USAGE, 0,
-				     "want a SOURCE and a DESTINATION in the "
-				     "image");
+				     "want IMAGE, SOURCE and DESTINATION");
 		return 0;
 	case ARGP_KEY_NO_ARGS:
 		argp_failure(state, EXIT_USAGE, 0,
-			     "want a SOURCE and a DESTINATION in the image");
+			     "want IMAGE, SOURCE and DESTINATION");
 		return 0;
 	case ARGP_KEY_SUCCESS:
 		if (o->owner_text)
@@ -193,8 +192,7 @@ static int find_place(struct session *s, const struct options *o,
 	if (o->count > 1 || o->tar)
 		return complain(s, 0, "%s: want a directory for %s",
 				destination,
-				o->tar ? "an archive"
-				       : "more than one source");
+				o->tar ? "an archive" : "more than one source");
 	int error = ext2_walk_parent(s->fs, from_here(s), destination,
 				     &place->dir, &place->name, &place->length);
 	if (error)
@@ -232,10 +230,8 @@ static struct ext2_inode attributes_of(const struct session *s,
 {
 	return (struct ext2_inode){
 		.mode = (uint16_t)info->st_mode,
-		.uid = o->owner.uid < 0 ? info->st_uid
-					: (uint32_t)o->owner.uid,
-		.gid = o->owner.gid < 0 ? info->st_gid
-					: (uint32_t)o->owner.gid,
+		.uid = o->owner.uid < 0 ? info->st_uid : (uint32_t)o->owner.uid,
+		.gid = o->owner.gid < 0 ? info->st_gid : (uint32_t)o->owner.gid,
 		.atime = time_of(info->st_atim),
 		.mtime = time_of(info->st_mtim),
 		.ctime = time_of(info->st_ctim),
@@ -297,7 +293,8 @@ static int put_regular(struct session *s, const struct place *place,
 		       uint64_t size, uint32_t *ino)
 {
 	struct progress progress;
-	struct copying copying = { .session = s, .progress = &progress,
+	struct copying copying = { .session = s,
+				   .progress = &progress,
 				   .fd = fd };
 
 	int error = ext2_create(s->fs, place->dir, place->name, place->length,
@@ -330,8 +327,8 @@ static int open_source(const struct options *o, const char *source,
 {
 	int follow = o->follow ? 0 : O_NOFOLLOW;
 
-	if (fstatat(AT_FDCWD, source, info, o->follow ? 0
-						      : AT_SYMLINK_NOFOLLOW))
+	if (fstatat(AT_FDCWD, source, info,
+		    o->follow ? 0 : AT_SYMLINK_NOFOLLOW))
 		return -errno;
 	if (!S_ISREG(info->st_mode))
 		return 0;
@@ -437,9 +434,8 @@ static int meet_node(struct session *s, const struct options *o, struct tree *t,
 		if (!o->force)
 			node->flags |= NODE_THERE;
 	} else if (status == EXIT_SUCCESS && place.there) {
-		status = S_ISDIR(node->mode)
-				 ? complain(s, ENOTDIR, "%s", path)
-				 : clear_place(s, o, &place);
+		status = S_ISDIR(node->mode) ? complain(s, ENOTDIR, "%s", path)
+					     : clear_place(s, o, &place);
 	}
 	free(path);
 	return status;

@@ -196,8 +196,9 @@ int remake_publish(struct session *s, struct remade *r)
 	device_close(s->device);
 	s->fs = NULL;
 	s->device = NULL;
-	return error ? complain(s, error, "cannot put the new image in its "
-					  "place")
+	return error ? complain(s, error,
+				"cannot put the new image in its "
+				"place")
 		     : EXIT_SUCCESS;
 }
 

@@ -101,8 +101,8 @@ static int shrink_most(struct session *s, struct remade *r)
 
 	if (error)
 		return error;
-	// The count is exact; what a place in another order may cost on top
-	// of it is tried.
+	// The count has room for indexes of directories, too, which are left
+	// out where there is none. What another order may cost is tried.
 	for (int turn = 0; turn < TURNS; turn++) {
 		error = remake(s, blocks, "writing", r);
 		if (error != -ENOSPC)

@@ -46,7 +46,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
 		o->count = state->argc - state->next;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
-		argp_failure(state, EXIT_USAGE, 0, "want a PATH to remove");
+		argp_failure(state, EXIT_USAGE, 0, "want IMAGE and PATH");
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;

@@ -128,18 +128,18 @@ static error_t parse_common(int key, char *text, struct argp_state *state)
 		if (s->shared || s->image_path)
 			return ARGP_ERR_UNKNOWN;
 		if (!*text)
-			argp_failure(state, EXIT_USAGE, 0,
+			argp_failure(state, argp_err_exit_status, 0,
 				     "want an image, and not an empty name");
 		s->image_path = text;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
 		if (!s->image_path)
-			argp_failure(state, EXIT_USAGE, 0,
+			argp_failure(state, argp_err_exit_status, 0,
 				     "want an IMAGE as the first argument");
 		return 0;
 	case ARGP_KEY_SUCCESS:
 		if (s->partition && s->offset)
-			argp_failure(state, EXIT_USAGE, 0,
+			argp_failure(state, argp_err_exit_status, 0,
 				     "--offset and --partition: want one of "
 				     "them");
 		return 0;
@@ -160,7 +160,7 @@ void command_parse(struct session *s, const struct argp *parser, int argc,
 
 	int error = argp_parse(&whole, argc, argv, 0, NULL, &both);
 	if (error)
-		exit(EXIT_USAGE);
+		exit(argp_err_exit_status);
 }
 
 // ## Opening
@@ -175,8 +175,7 @@ static int refuse_device(struct session *s, int error, int mode)
 					: "another program is changing it: "
 					  "try again when that has ended");
 	if (error == -EBUSY)
-		return complain(s, 0,
-				"it is mounted: want it unmounted first");
+		return complain(s, 0, "it is mounted: want it unmounted first");
 	return complain(s, error, "cannot open it");
 }
 
@@ -193,8 +192,7 @@ static int find_partition(struct session *s, struct device *device)
 		status = complain(s, n == -EINVAL ? 0 : n,
 				  "cannot find a partition table in it");
 	else if (i >= n)
-		status = complain(s, 0, "it has no partition %d",
-				  s->partition);
+		status = complain(s, 0, "it has no partition %d", s->partition);
 	else {
 		s->offset = table[i].offset;
 		s->bytes = table[i].bytes;

@@ -52,7 +52,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
 		o->count = state->argc - state->next;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
-		argp_failure(state, EXIT_USAGE, 0, "want a PATH in the image");
+		argp_failure(state, EXIT_USAGE, 0, "want IMAGE and PATH");
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -98,8 +98,7 @@ static json_t *flags_json(uint32_t value)
 
 	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
 		if (value & flags[i].flag) {
-			json_array_append_new(list,
-					      json_string(flags[i].word));
+			json_array_append_new(list, json_string(flags[i].word));
 			value &= ~flags[i].flag;
 		}
 	if (value) {
@@ -119,7 +118,7 @@ static void print_flags(uint32_t value)
 		return;
 	}
 	printf("flags       ");
-	json_array_foreach (list, i, word)
+	json_array_foreach(list, i, word)
 		printf("%s%s", i ? ", " : "", json_string_value(word));
 	putchar('\n');
 	json_decref(list);
@@ -187,21 +186,38 @@ static void tell_run(struct blocks_told *told, const struct ext2_run *run)
 		snprintf(physical, sizeof physical, "%" PRIu64 "-%" PRIu64,
 			 run->physical, run->physical + run->blocks - 1);
 	printf("%-12s%-24s%-24s%" PRIu64 "%s%s\n", "", logical, physical,
-	       run->blocks, *kind == 'd' ? "" : ", ",
-	       *kind == 'd' ? "" : kind);
+	       run->blocks, *kind == 'd' ? "" : ", ", *kind == 'd' ? "" : kind);
+}
+
+// Whether b goes on where a ends: the map cuts runs where one of its blocks ends.
+static bool goes_on(const struct ext2_run *a, const struct ext2_run *b)
+{
+	return a->blocks && a->unwritten == b->unwritten &&
+	       (a->physical ? b->physical == a->physical + a->blocks
+			    : !b->physical);
 }
 
 static int tell_runs(struct ext2 *fs, const struct ext2_inode *inode,
 		     struct blocks_told *told)
 {
-	struct ext2_run run;
+	struct ext2_run run, whole = { 0 };
+	int error;
 
-	for (uint64_t logical = 0;; logical = run.logical + run.blocks) {
-		int error = ext2_run_at(fs, inode, logical, &run);
+	for (uint64_t at = 0;; at = run.logical + run.blocks) {
+		error = ext2_run_at(fs, inode, at, &run);
 		if (error || run.blocks == 0)
-			return error;
-		tell_run(told, &run);
+			break;
+		if (goes_on(&whole, &run)) {
+			whole.blocks += run.blocks;
+			continue;
+		}
+		if (whole.blocks)
+			tell_run(told, &whole);
+		whole = run;
 	}
+	if (whole.blocks)
+		tell_run(told, &whole);
+	return error;
 }
 
 static int tell_map_block(void *context, const struct ext2_map_block *block)
@@ -272,6 +288,7 @@ static void print_place(struct ext2 *fs, const struct ext2_inode *inode)
 static void print_fields(const struct ext2_inode *inode, struct ext2 *fs)
 {
 	char mode[11], size[HUMAN_BYTES];
+	const uint64_t plain = 1024; // bytes that need no other unit
 
 	print_place(fs, inode);
 	printf("mode        %04o %s\n", inode->mode & 07777,
@@ -281,9 +298,10 @@ static void print_fields(const struct ext2_inode *inode, struct ext2 *fs)
 	if (S_ISCHR(inode->mode) || S_ISBLK(inode->mode))
 		printf("device      %" PRIu32 ":%" PRIu32 "\n",
 		       inode->device_major, inode->device_minor);
-	printf("size        %" PRIu64 " (%s), %" PRIu64
-	       " sectors of 512 bytes\n",
-	       inode->size, human_size(size, inode->size), inode->sectors);
+	printf("size        %" PRIu64, inode->size);
+	if (inode->size >= plain)
+		printf(" (%s)", human_size(size, inode->size));
+	printf(", %" PRIu64 " sectors of 512 bytes\n", inode->sectors);
 	print_flags(inode->flags);
 	printf("generation  0x%08" PRIx32 "\n", inode->generation);
 	print_when("accessed", inode->atime);
@@ -400,7 +418,7 @@ static int run_stat(struct session *s, int argc, char **argv)
 	struct options o = { .most_runs = 16 };
 	struct json_list list = { 0 };
 	int status = EXIT_SUCCESS, error;
-	struct ext2_inode inode;
+	struct ext2_inode inode = { 0 };
 
 	command_parse(s, &parser, argc, argv, &o);
 	if (session_open(s, EXT2_READ_ONLY) != EXIT_SUCCESS)

@@ -24,10 +24,12 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "fs/img/archive.h"
+#include "fs/img/beneath.h"
 #include "must.h"
 
 #ifdef OSLAB_WITHOUT_ARCHIVE
@@ -55,7 +57,7 @@ int tar_end(struct tar_request *r, int status)
 
 #else
 
-enum { BUFFER_BYTES = 1 << 18 };
+enum { BUFFER_BYTES = 1 << 18, ZEROS_BYTES = 1 << 30 };
 
 // ## Failing
 
@@ -116,9 +118,10 @@ static void add_acl(struct tar_request *r, int type, const uint8_t *value,
 		int tag = acl_tag(get16(item.tag));
 		bool named = tag == ARCHIVE_ENTRY_ACL_USER ||
 			     tag == ARCHIVE_ENTRY_ACL_GROUP;
-		a->archive_entry_acl_add_entry(
-			r->entry, type, get16(item.permissions) & 7, tag,
-			named ? (int)get32(item.id) : -1, NULL);
+		a->archive_entry_acl_add_entry(r->entry, type,
+					       get16(item.permissions) & 7, tag,
+					       named ? (int)get32(item.id) : -1,
+					       NULL);
 	}
 }
 
@@ -172,8 +175,8 @@ static void say_inode(struct tar_request *r, const struct ext2_inode *inode,
 		a->archive_entry_set_rdevmajor(e, inode->device_major);
 		a->archive_entry_set_rdevminor(e, inode->device_minor);
 	}
-	a->archive_entry_set_size(
-		e, S_ISREG(inode->mode) ? (int64_t)inode->size : 0);
+	a->archive_entry_set_size(e, S_ISREG(inode->mode) ? (int64_t)inode->size
+							  : 0);
 }
 
 // ## Content
@@ -208,23 +211,67 @@ static int say_holes(struct tar_request *r, const struct ext2_inode *inode)
 	return 0;
 }
 
-// Holes are handed over as zeros, and left out there.
+static int write_bytes(struct tar_request *r, const void *bytes, size_t n)
+{
+	return archives()->archive_write_data(r->archive, bytes, n) ==
+			       (la_ssize_t)n
+		       ? 0
+		       : write_failed(r);
+}
+
+// libarchive wants the holes, too, and throws them away. So they are what no memory
+// is needed for: a mapping that nobody reads.
+static int write_hole(struct tar_request *r, uint64_t n)
+{
+	int error = 0;
+
+	for (uint64_t some; !error && n; n -= some) {
+		some = n < ZEROS_BYTES ? n : ZEROS_BYTES;
+		error = write_bytes(r, r->zeros, some);
+	}
+	return error;
+}
+
+static int write_data(struct tar_request *r, const struct ext2_inode *inode,
+		      uint64_t at, uint64_t n, const char *path)
+{
+	int error = 0;
+
+	for (int64_t some; !error && n;
+	     at += (uint64_t)some, n -= (uint64_t)some) {
+		size_t want = n < BUFFER_BYTES ? n : BUFFER_BYTES;
+		some = ext2_read(r->session->fs, inode->ino, at, r->buffer,
+				 want);
+		if (some <= 0)
+			return read_failed(r, some ? (int)some : -EUCLEAN, path)
+				       ?: 1;
+		error = write_bytes(r, r->buffer, (size_t)some);
+	}
+	return error;
+}
+
+// The archive has promised inode->size bytes: what cannot be read is zeros (and
+// said).
 static int write_content(struct tar_request *r, const struct ext2_inode *inode,
 			 const char *path)
 {
-	const struct archives *a = archives();
-	int64_t n;
+	struct ext2_run run;
+	uint64_t n;
+	int error = 0;
 
-	for (uint64_t at = 0; at < inode->size; at += (uint64_t)n) {
-		n = ext2_read(r->session->fs, inode->ino, at, r->buffer,
-			      BUFFER_BYTES);
-		if (n <= 0)
-			return read_failed(r, n ? (int)n : -EUCLEAN, path);
-		if (a->archive_write_data(r->archive, r->buffer, (size_t)n) !=
-		    n)
-			return write_failed(r);
+	for (uint64_t at = 0; !error && at < inode->size; at += n) {
+		error = ext2_run_at(r->session->fs, inode, at / r->block_bytes,
+				    &run);
+		if (error)
+			return read_failed(r, error, path);
+		n = inode->size - at;
+		if (run.blocks && run.blocks * r->block_bytes < n)
+			n = run.blocks * r->block_bytes;
+		error = !run.blocks || !run.physical || run.unwritten
+				? write_hole(r, n)
+				: write_data(r, inode, at, n, path);
 	}
-	return 0;
+	return error < 0 ? error : 0;
 }
 
 static int say_target(struct tar_request *r, const struct ext2_inode *inode)
@@ -279,6 +326,8 @@ static int write_entry(struct tar_request *r, const struct visit *visit,
 	int error = 0;
 
 	say_inode(r, inode, path);
+	if (S_ISREG(inode->mode) && !possible_size(r->session, inode))
+		return read_failed(r, -EUCLEAN, visit->path);
 	bool linked = is_linked(r, inode, path);
 	bool content = !linked && S_ISREG(inode->mode);
 	if (!linked && r->xattrs)
@@ -305,7 +354,8 @@ static int each(void *context, struct visit *visit)
 	}
 	if (type_of_mode(visit->inode.mode) == TYPE_UNKNOWN)
 		return read_failed(r, -EUCLEAN, visit->path);
-	if (visit->depth && strpbrk(visit->entry->name, "/")) {
+	if (visit->depth &&
+	    !beneath_good_name(visit->entry->name, visit->entry->name_len)) {
 		visit->skip = true;
 		complain(r->session, 0,
 			 "%s: refused: no file of a directory has such a name",
@@ -325,9 +375,7 @@ int tar_tree(struct tar_request *r, uint32_t ino, const char *source,
 	uint64_t before = r->failed;
 
 	r->name = name;
-	r->source_length = strlen(source);
-	while (r->source_length > 1 && source[r->source_length - 1] == '/')
-		r->source_length--;
+	r->source_length = path_trimmed(source);
 	int error = visit_tree(r->session, ino, source, true, each, r);
 	return error || r->failed > before ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -375,6 +423,9 @@ int tar_begin(struct tar_request *r)
 	ext2_numbers(r->session->fs, &numbers);
 	r->block_bytes = numbers.block_bytes;
 	r->buffer = must_ptr(malloc(BUFFER_BYTES));
+	r->zeros = must(mmap(NULL, ZEROS_BYTES, PROT_READ,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+			     0));
 	r->entry = must_ptr(a->archive_entry_new());
 	r->archive = must_ptr(a->archive_write_new());
 	a->archive_write_set_format_pax(r->archive);
@@ -416,14 +467,14 @@ int tar_end(struct tar_request *r, int status)
 	if (r->failed)
 		status = EXIT_FAILURE;
 	if (r->sockets && !r->session->quiet)
-		complain(r->session, 0,
-			 "%llu socket%s left out: tar has none",
+		complain(r->session, 0, "%llu socket%s left out: tar has none",
 			 (unsigned long long)r->sockets,
 			 r->sockets == 1 ? " was" : "s were");
 	if (r->temporary)
 		status = publish(r, status);
 	numbers_free(&r->links, free);
 	free(r->buffer);
+	must(munmap(r->zeros, ZEROS_BYTES));
 	if (r->utf8) {
 		uselocale(r->before);
 		freelocale(r->utf8);

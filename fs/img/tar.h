@@ -21,6 +21,7 @@ struct tar_request {
 	int fd;
 	char *temporary; // the name while it is not complete
 	char *buffer;
+	void *zeros;
 	uint32_t block_bytes;
 	struct numbers links; // of inodes with several names the first path
 	uint64_t failed, sockets;

@@ -38,7 +38,7 @@ static bool parse_shared(struct options *o, int key,
 		o->count = state->argc - state->next;
 		return true;
 	case ARGP_KEY_NO_ARGS:
-		argp_failure(state, EXIT_USAGE, 0, "want a PATH in the image");
+		argp_failure(state, EXIT_USAGE, 0, "want IMAGE and PATH");
 		return true;
 	}
 	return false;
@@ -211,8 +211,7 @@ static error_t parse_truncate(int key, char *text, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_SUCCESS:
 		if (!o->size_given)
-			argp_failure(state, EXIT_USAGE, 0,
-				     "want --size=SIZE");
+			argp_failure(state, EXIT_USAGE, 0, "want --size=SIZE");
 		return 0;
 	}
 	return parse_shared(o, key, state) ? 0 : ARGP_ERR_UNKNOWN;

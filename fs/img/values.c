@@ -39,7 +39,7 @@ static int parse_octal(const char *text, struct mode_change *change)
 	change->count = 1;
 	change->clause[0] = (struct mode_clause){
 		.who = ALL_BITS,
-		.operator = '=',
+		.operator= '=',
 		.bits = (uint16_t)value,
 	};
 	return 0;
@@ -94,7 +94,7 @@ static const char *parse_clauses(const char *at, struct mode_change *change)
 		if (change->count == MODE_CHANGES)
 			return NULL;
 		struct mode_clause *clause = &change->clause[change->count++];
-		*clause = (struct mode_clause){ .who = who, .operator = *at++ };
+		*clause = (struct mode_clause){ .who = who, .operator= * at++ };
 		at = parse_bits(at, clause);
 	}
 	return at;
@@ -135,9 +135,9 @@ uint16_t mode_changed(const struct mode_change *change, uint16_t mode)
 	for (int i = 0; i < change->count; i++) {
 		const struct mode_clause *clause = &change->clause[i];
 		uint16_t bits = bits_of(clause, mode);
-		if (clause->operator == '+')
+		if (clause->operator== '+')
 			mode |= bits;
-		else if (clause->operator == '-')
+		else if (clause->operator== '-')
 			mode &= (uint16_t)~bits;
 		else
 			mode = (uint16_t)((mode & ~clause->who) | bits);
@@ -291,9 +291,8 @@ static int parse_date(const char *at, struct ext2_time *when)
 		if (!take(&at, "Tt ") || !take_digits(&at, 2, &tm.tm_hour) ||
 		    !take(&at, ":") || !take_digits(&at, 2, &tm.tm_min))
 			return -EINVAL;
-		if (take(&at, ":") &&
-		    (!take_digits(&at, 2, &tm.tm_sec) ||
-		     !take_fraction(&at, &ns)))
+		if (take(&at, ":") && (!take_digits(&at, 2, &tm.tm_sec) ||
+				       !take_fraction(&at, &ns)))
 			return -EINVAL;
 		if (!take_zone(&at, &ahead))
 			return -EINVAL;
@@ -315,8 +314,8 @@ static int parse_seconds(const char *text, struct ext2_time *when)
 	const char *dot = copy + strcspn(copy, ".,");
 	bool good = take_fraction(&dot, &ns) && !*dot;
 	copy[strcspn(copy, ".,")] = '\0';
-	good = good && parse_number(copy, -(INT64_C(1) << 40),
-				    INT64_C(1) << 40, &seconds) == 0;
+	good = good && parse_number(copy, -(INT64_C(1) << 40), INT64_C(1) << 40,
+				    &seconds) == 0;
 	if (good && ns && *copy == '-') { // before 1970 ns count upwards, too
 		seconds--;
 		ns = 1000000000 - ns;

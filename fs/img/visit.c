@@ -31,7 +31,7 @@ struct walk {
 	char *path;
 	size_t path_length, path_room;
 	struct numbers met; // directories
-	int first_error; // of what could not be read
+	int first_error;    // of what could not be read
 };
 
 static void note(struct walk *w, int error, const char *what)
@@ -148,15 +148,22 @@ static int walk_on(struct walk *w)
 				 level->next == level->listing.count);
 }
 
+size_t path_trimmed(const char *path)
+{
+	size_t n = strlen(path);
+
+	while (n > 1 && (path[n - 1] == '/' ||
+			 (path[n - 1] == '.' && path[n - 2] == '/')))
+		n--;
+	return n;
+}
+
 int visit_with(struct session *s, uint32_t start, const char *path,
 	       const struct visitor *visitor)
 {
 	struct walk walk = { .session = s, .visitor = visitor };
-	size_t length = strlen(path);
 
-	while (length > 1 && path[length - 1] == '/')
-		length--;
-	int error = path_append(&walk, path, length);
+	int error = path_append(&walk, path, path_trimmed(path));
 	if (!error)
 		error = visit_one(&walk, start, NULL, true);
 	while (!error && walk.depth)

@@ -2,23 +2,24 @@
 //
 //     $ img walk disk.img /home/ubuntu/link.txt
 //
-//     /           inode 2, directory              block 7, byte 256
-//     │   is "home" in it? In its block 0, which is block 523, at byte 24: inode 12
+//     /             inode 2, directory  (in the inode table: block 4, byte 256)
+//     │   is "home" in it? Yes: in its block 0, which is block 20 of the disk, at
+//     │   byte 56: inode 13
 //     ▼
-//     home        inode 12, directory             block 7, byte 2816
-//     │   is "ubuntu" in it? In its block 0, which is block 530, at byte 24: inode 13
+//     home          inode 13, directory  (in the inode table: block 4, byte 3072)
+//     │   is "ubuntu" in it? Yes: in its block 0, which is block 26 ...: inode 15
 //     ▼
-//     ubuntu      inode 13, directory             block 7, byte 3072
-//     │   is "link.txt" in it? In its block 0, which is block 531, at byte 40: inode 15
+//     ubuntu        inode 15, directory  (in the inode table: block 4, byte 3584)
+//     │   is "link.txt" in it? Yes: in its block 0, which is block 28 ...: inode 16
 //     ▼
-//     link.txt    inode 15, symlink               block 7, byte 3584
-//     ↪   it says "notes.txt": the walk goes on in inode 13
-//     │   is "notes.txt" in it? In its block 0, which is block 531, at byte 24: inode 14
+//     link.txt      inode 16, symlink  (in the inode table: block 4, byte 3840)
+//     ↪   it says "notes.txt": the walk goes on in inode 15
+//     │   is "notes.txt" in it? Yes: in its block 0, which is block 28 ...: inode 17
 //     ▼
-//     notes.txt   inode 14, file of 6 bytes       block 7, byte 3328
-//         data: block 532
+//     notes.txt     inode 17, file of 6 bytes  (in the inode table: block 5, byte 0)
+//         data: block 29
 //
-//     5 inodes and 4 blocks of directories were read.
+//     5 inodes and 4 entries were read on the way.
 //
 // An inode's place needs no search: its number says in which group's table it
 // stands, and where. A name's place does: the directory is a file of entries, and

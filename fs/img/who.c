@@ -193,13 +193,11 @@ static json_t *json_owner(const struct who *w, const struct asked *a,
 		if (o->paths)
 			json_object_set_new(object, "paths",
 					    json_string(o->paths));
-		json_object_set_new(
-			object, "logical",
-			json_integer(
-				(json_int_t)(p->logical +
-					     (p->kind == PIECE_MAP
-						      ? 0
-						      : a->block - p->first))));
+		uint64_t logical = p->logical;
+		if (p->kind != PIECE_MAP)
+			logical += a->block - p->first;
+		json_object_set_new(object, "logical",
+				    json_integer((json_int_t)logical));
 		if (p->kind == PIECE_MAP)
 			json_object_set_new(object, "level",
 					    json_integer(p->level));

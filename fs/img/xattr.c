@@ -70,7 +70,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
 		take_arguments(o, state);
 		return 0;
 	case ARGP_KEY_NO_ARGS:
-		argp_failure(state, EXIT_USAGE, 0, "want a PATH in the image");
+		argp_failure(state, EXIT_USAGE, 0, "want IMAGE and PATH");
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -109,9 +109,8 @@ static char *value_text(const void *value, size_t n)
 	if (is_text(value, n)) {
 		fputc('"', out);
 		for (size_t i = 0; i < n; i++)
-			fprintf(out, "%s%c", strchr("\"\\", bytes[i]) ? "\\"
-								      : "",
-				bytes[i]);
+			fprintf(out, "%s%c",
+				strchr("\"\\", bytes[i]) ? "\\" : "", bytes[i]);
 		fputc('"', out);
 	} else {
 		fputs("0x", out);
@@ -167,11 +166,13 @@ static int take_value(struct session *s, const char *text, struct bytes *value)
 		value->at = must_ptr(malloc(VALUE_MOST + 1));
 		value->n = fread(value->at, 1, VALUE_MOST + 1, stdin);
 		if (ferror(stdin))
-			return complain(s, errno, "cannot read the value from "
-						  "standard input");
+			return complain(s, errno,
+					"cannot read the value from "
+					"standard input");
 		if (value->n > VALUE_MOST)
-			return complain(s, ENOSPC, "standard input is too long "
-						   "for a value");
+			return complain(s, ENOSPC,
+					"standard input is too long "
+					"for a value");
 		return EXIT_SUCCESS;
 	}
 	value->at = must_ptr(strdup(text));
@@ -216,9 +217,8 @@ static int list_attribute(void *context, const char *name, const void *value,
 static int list(struct session *s, uint32_t ino, const char *path)
 {
 	json_t *all = must_ptr(json_array());
-	int error = ext2_xattrs(s->fs, ino,
-				s->json ? list_attribute : print_attribute,
-				all);
+	int error = ext2_xattrs(
+		s->fs, ino, s->json ? list_attribute : print_attribute, all);
 	int status = error ? complain(s, error,
 				      "cannot read all attributes of %s", path)
 			   : EXIT_SUCCESS;

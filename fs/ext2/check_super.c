@@ -1,0 +1,670 @@
+// check_super.c - the superblock, or one of its copies
+//
+// Everything hangs on these few numbers: block size, blocks and inodes a group.
+// They are believed when they agree with each other, with the size of the device,
+// and when they lead to a root directory: the descriptor of group 0 (or the place
+// where mke2fs puts the table) must hold an inode 2 that is a directory whose
+// first entry is "." and says 2. A number that is possible and wrong fails there.
+//
+// Where the superblock at byte 1024 fails, its copies are tried: for each block
+// size the groups 1, 3, 5, 7, 9 ... as mke2fs lays them out, and the same with the
+// group size that the first superblock says. The first copy that leads to a root
+// is taken. If there is none, but the first superblock agrees with itself, the
+// root is what is damaged.
+//
+// An image of one group has no copy. Its superblock is mended where what is wrong
+// follows from the rest (sizes in blocks from the device, inodes from groups).
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fs/ext2/check_parts.h"
+
+enum { LOG_MOST = 6, SLACK_SECONDS = 24 * 3600 };
+
+const uint32_t ext2_checked[3] = {
+	COMPAT_DIR_PREALLOC | COMPAT_HAS_JOURNAL | COMPAT_EXT_ATTR |
+		COMPAT_RESIZE_INODE | COMPAT_DIR_INDEX,
+	INCOMPAT_FILETYPE | INCOMPAT_RECOVER,
+	RO_COMPAT_SPARSE_SUPER | RO_COMPAT_LARGE_FILE | RO_COMPAT_BTREE_DIR |
+		RO_COMPAT_DIR_NLINK | RO_COMPAT_EXTRA_ISIZE,
+};
+
+uint32_t super_unknown(const struct disk_super *s, int *word)
+{
+	const uint32_t unknown[3] = {
+		get32(s->s_feature_compat) & ~ext2_checked[0],
+		get32(s->s_feature_incompat) & ~ext2_checked[1],
+		get32(s->s_feature_ro_compat) & ~ext2_checked[2],
+	};
+
+	if (!get32(s->s_rev_level))
+		return 0;
+	for (*word = 1; *word != 4; ++*word)
+		if (unknown[*word % 3]) {
+			*word %= 3;
+			return unknown[*word] & -unknown[*word];
+		}
+	return 0;
+}
+
+static uint32_t groups_of(const struct disk_super *s)
+{
+	uint32_t blocks = get32(s->s_blocks_count);
+	uint32_t first = get32(s->s_first_data_block);
+	uint32_t each = get32(s->s_blocks_per_group);
+
+	return (blocks - first - 1) / each + 1;
+}
+
+// The first thing that cannot be, or NULL.
+static const char *fault_of(const struct disk_super *s)
+{
+	uint32_t log = get32(s->s_log_block_size), bytes, inode_bytes;
+
+	if (get16(s->s_magic) != EXT2_MAGIC)
+		return "its magic number is wrong";
+	if (get32(s->s_rev_level) > 1)
+		return "its revision is not known";
+	if (log > LOG_MOST)
+		return "its block size is not possible";
+	bytes = 1024 << log;
+	if (get32(s->s_log_cluster_size) != log)
+		return "its cluster size differs from its block size";
+	if (get32(s->s_first_data_block) != (log == 0))
+		return "its first data block is not that of its block size";
+	if (get32(s->s_blocks_per_group) < 256 ||
+	    get32(s->s_blocks_per_group) > 8 * bytes ||
+	    get32(s->s_blocks_per_group) % 8)
+		return "its group size is not possible";
+	if (get32(s->s_clusters_per_group) != get32(s->s_blocks_per_group))
+		return "its group sizes in clusters and in blocks differ";
+	inode_bytes = get32(s->s_rev_level) ? get16(s->s_inode_size)
+					    : INODE_BYTES_OLD;
+	if (inode_bytes < INODE_BYTES_OLD || inode_bytes > bytes ||
+	    inode_bytes & (inode_bytes - 1))
+		return "its inode size is not possible";
+	if (get32(s->s_inodes_per_group) < bytes / inode_bytes ||
+	    get32(s->s_inodes_per_group) > 8 * bytes ||
+	    get32(s->s_inodes_per_group) % 8)
+		return "its number of inodes in a group is not possible";
+	if (get32(s->s_blocks_count) < 8)
+		return "its number of blocks is not possible";
+	if ((uint64_t)groups_of(s) * get32(s->s_inodes_per_group) !=
+	    get32(s->s_inodes_count))
+		return "its number of inodes is not that of its groups";
+	if (get16(s->s_reserved_gdt_blocks) > bytes / 4)
+		return "it reserves too many blocks for descriptors";
+	if (get32(s->s_rev_level) &&
+	    (get32(s->s_first_ino) < INO_FIRST ||
+	     get32(s->s_first_ino) > get32(s->s_inodes_count)))
+		return "its first inode that is not reserved is not possible";
+	return NULL;
+}
+
+void super_geometry(struct check *c)
+{
+	const struct disk_super *s = &c->super;
+	bool dynamic = get32(s->s_rev_level);
+	uint32_t compat = dynamic ? get32(s->s_feature_compat) : 0;
+	uint32_t incompat = dynamic ? get32(s->s_feature_incompat) : 0;
+
+	c->block_bytes = 1024u << get32(s->s_log_block_size);
+	c->blocks = get32(s->s_blocks_count);
+	c->first_data = get32(s->s_first_data_block);
+	c->inodes = get32(s->s_inodes_count);
+	c->inode_bytes = dynamic ? get16(s->s_inode_size) : INODE_BYTES_OLD;
+	c->first_ino = dynamic ? get32(s->s_first_ino) : INO_FIRST;
+	c->blocks_per_group = get32(s->s_blocks_per_group);
+	c->inodes_per_group = get32(s->s_inodes_per_group);
+	c->group_count = groups_of(s);
+	c->pointers = c->block_bytes / 4;
+	c->table_blocks = ((uint64_t)c->inodes_per_group * c->inode_bytes +
+			   c->block_bytes - 1) /
+			  c->block_bytes;
+	c->desc_blocks =
+		((uint64_t)c->group_count * GROUP_BYTES + c->block_bytes - 1) /
+		c->block_bytes;
+	c->filetype = incompat & INCOMPAT_FILETYPE;
+	c->has_index = compat & COMPAT_DIR_INDEX;
+	c->has_journal = compat & COMPAT_HAS_JOURNAL;
+	c->has_resize = compat & COMPAT_RESIZE_INODE;
+	c->reserved_gdt = c->has_resize ? get16(s->s_reserved_gdt_blocks) : 0;
+}
+
+// Each group has room for what it must hold.
+static bool groups_hold(const struct check *c)
+{
+	uint32_t last = c->group_count - 1;
+
+	for (uint32_t group = 0; group <= last; group += last ? last : 1) {
+		uint64_t need = (uint64_t)group_super_blocks(c, group) + 2 +
+				c->table_blocks;
+
+		if (group_start(c, group) + need > group_end(c, group))
+			return false;
+	}
+	return true;
+}
+
+static bool fits(const struct check *c)
+{
+	return c->blocks <= c->device->bytes / c->block_bytes;
+}
+
+// Whether an inode table at that block begins with a root.
+static bool root_at(struct check *t, uint64_t table)
+{
+	struct disk_inode inode;
+	uint8_t entry[12];
+	uint64_t at = table * t->block_bytes + t->inode_bytes;
+
+	if (!table || at > t->device->bytes ||
+	    device_read(t->device, at, &inode, INODE_BYTES_OLD) ||
+	    kind_of(get16(inode.i_mode)) != TYPE_DIRECTORY ||
+	    get32(inode.i_block[0]) >= t->blocks ||
+	    device_read(t->device,
+			(uint64_t)get32(inode.i_block[0]) * t->block_bytes,
+			entry, sizeof entry))
+		return false;
+	return entry[0] == INO_ROOT && !entry[1] && !entry[2] && !entry[3] &&
+	       entry[4] == 12 && entry[6] == 1 && entry[8] == '.';
+}
+
+static bool leads_to_root(struct check *c, const struct disk_super *s)
+{
+	struct check t = *c;
+	struct disk_group group;
+	struct place place;
+
+	if (fault_of(s))
+		return false;
+	t.super = *s;
+	super_geometry(&t);
+	if (!groups_hold(&t))
+		return false;
+	if (device_read(t.device, (t.first_data + 1ull) * t.block_bytes, &group,
+			GROUP_BYTES))
+		return false;
+	group_layout(&t, 0, &place);
+	return root_at(&t, get32(group.bg_inode_table)) ||
+	       root_at(&t, place.inode_table);
+}
+
+bool super_sane(const struct check *c, const struct disk_super *s)
+{
+	struct check t = *c;
+
+	if (fault_of(s))
+		return false;
+	t.super = *s;
+	super_geometry(&t);
+	return groups_hold(&t) && fits(&t);
+}
+
+// ## Copies
+
+static bool holds_copy(uint32_t group)
+{
+	for (uint32_t base = 3; base <= 7; base += 2) {
+		uint64_t power = 1;
+
+		while (power < group)
+			power *= base;
+		if (power == group)
+			return true;
+	}
+	return false;
+}
+
+static int copy_at(struct check *c, uint64_t at, uint32_t log,
+		   struct disk_super *copy, bool *good)
+{
+	int error;
+
+	*good = false;
+	if (at + SUPER_BYTES > c->device->bytes)
+		return 0;
+	error = device_read(c->device, at, copy, SUPER_BYTES);
+	*good = !error && get32(copy->s_log_block_size) == log &&
+		super_sane(c, copy);
+	return error;
+}
+
+// Looks through the places of one block and group size for the best copy: one
+// that leads to a root, else (if `any`) one that is sane.
+static int look(struct check *c, uint32_t log, uint32_t each, bool any,
+		struct disk_super *copy, uint64_t *found)
+{
+	uint64_t bytes = 1024ull << log;
+
+	for (uint32_t group = 1; group < 4096; group++) {
+		uint64_t at = ((uint64_t)group * each + !log) * bytes;
+		bool good;
+		int error;
+
+		if (at > c->device->bytes)
+			break;
+		if (!holds_copy(group))
+			continue;
+		error = copy_at(c, at, log, copy, &good);
+		if (error)
+			return error;
+		if (good && (any || leads_to_root(c, copy))) {
+			*found = at;
+			return 0;
+		}
+	}
+	return 0;
+}
+
+static int find_copy(struct check *c, const struct disk_super *first, bool any,
+		     struct disk_super *copy, uint64_t *found)
+{
+	uint32_t said = get32(first->s_blocks_per_group);
+	int error = 0;
+
+	*found = 0;
+	for (uint32_t log = 0; !error && !*found && log <= LOG_MOST; log++) {
+		error = look(c, log, 8192u << log, any, copy, found);
+		if (!error && !*found && said >= 256 && said < 8192u << log)
+			error = look(c, log, said, any, copy, found);
+	}
+	return error;
+}
+
+// With --superblock: this one or none.
+static int given_copy(struct check *c, struct disk_super *copy, uint64_t *found)
+{
+	for (uint32_t log = 0; log <= LOG_MOST; log++) {
+		uint64_t at = c->o->super_block * (1024ull << log);
+		bool good;
+		int error;
+
+		if (c->o->block_bytes && c->o->block_bytes != 1024u << log)
+			continue;
+		error = copy_at(c, at, log, copy, &good);
+		if (error)
+			return error;
+		if (good) {
+			*found = at;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+// ## Mending one that has no copy
+
+static bool mend(struct check *c, struct disk_super *s)
+{
+	static const uint16_t inode_sizes[] = { 256, 128 };
+	const struct disk_super old = *s;
+
+	for (uint32_t i = 0; i < (LOG_MOST + 1) * 2 * 2; i++) {
+		uint32_t log = (get32(old.s_log_block_size) + i / 4) %
+			       (LOG_MOST + 1);
+		uint64_t blocks = c->device->bytes / (1024ull << log);
+		uint32_t inodes;
+
+		*s = old;
+		s->s_magic = put16(EXT2_MAGIC);
+		s->s_log_block_size = s->s_log_cluster_size = put32(log);
+		s->s_first_data_block = put32(!log);
+		s->s_rev_level = put32(1);
+		if (i & 1 || get32(s->s_blocks_count) > blocks ||
+		    get32(s->s_blocks_count) < 8)
+			s->s_blocks_count = put32(
+				blocks > UINT32_MAX ? UINT32_MAX : blocks);
+		if (get32(s->s_blocks_count) <= (8192u << log))
+			s->s_blocks_per_group = put32(8192u << log);
+		s->s_clusters_per_group = s->s_blocks_per_group;
+		s->s_inode_size = put16(inode_sizes[i >> 1 & 1]);
+		if (!get32(s->s_blocks_per_group))
+			continue;
+		inodes = get32(s->s_inodes_per_group);
+		if (groups_of(s) == 1 && inodes > 8192u << log)
+			s->s_inodes_per_group = s->s_inodes_count;
+		s->s_inodes_count =
+			put32(groups_of(s) * get32(s->s_inodes_per_group));
+		s->s_first_ino = put32(INO_FIRST);
+		if (super_sane(c, s) && leads_to_root(c, s))
+			return true;
+	}
+	*s = old;
+	return false;
+}
+
+// ## Choosing
+
+static bool take(struct check *c, const struct disk_super *copy, uint64_t at)
+{
+	const char *why = fault_of(&c->super);
+	int word;
+	char mended[] = "mends its fields", restored[96];
+
+	snprintf(restored, sizeof restored, "restores it from block %llu",
+		 (unsigned long long)(at >>
+				      (10 + get32(copy->s_log_block_size))));
+	if (!why && super_unknown(&c->super, &word))
+		why = "it has features that its copies do not have";
+	if (!why)
+		why = "its numbers do not lead to a root directory";
+	bool fix = problem(c, "super", 0, 0, 0, at ? restored : mended,
+			   "The superblock at byte 1024 is damaged: %s", why);
+
+	c->super = *copy;
+	c->super.s_block_group_nr = put16(0);
+	c->super_dirty = fix;
+	c->super_kept = !fix;
+	c->source = at ? at : SUPER_OFFSET;
+	return fix;
+}
+
+// A device that ends before the file system does: fewer blocks, so fewer groups.
+static int shrink(struct check *c)
+{
+	struct disk_super *s = &c->super;
+	uint64_t have = c->device->bytes /
+			(1024u << get32(s->s_log_block_size));
+	uint64_t said = get32(s->s_blocks_count);
+	struct check t = *c;
+
+	t.super.s_blocks_count = put32((uint32_t)have);
+	if (have < 64)
+		return -EINVAL;
+	super_geometry(&t);
+	while (t.group_count > 1 && !groups_hold(&t)) {
+		t.super.s_blocks_count =
+			put32(t.first_data +
+			      (t.group_count - 1) * t.blocks_per_group);
+		super_geometry(&t);
+	}
+	if (!groups_hold(&t))
+		return -EINVAL;
+	t.super.s_inodes_count = put32(t.group_count * t.inodes_per_group);
+	if (problem(c, "super-size", 0, 0, 0,
+		    "makes the file system as small as the image",
+		    "The superblock says %llu blocks, but the image has only "
+		    "%llu: its end is missing",
+		    (unsigned long long)said, (unsigned long long)have))
+		c->super_dirty = true;
+	else
+		c->super_kept = true;
+	c->super = t.super;
+	return 0;
+}
+
+static bool first_is_good(struct check *c)
+{
+	int word;
+
+	return super_sane(c, &c->super) && !super_unknown(&c->super, &word) &&
+	       leads_to_root(c, &c->super);
+}
+
+// Sane, but for the end of the device.
+static bool first_is_cut(const struct check *c)
+{
+	struct check t = *c;
+
+	if (fault_of(&c->super))
+		return false;
+	super_geometry(&t);
+	return groups_hold(&t) && !fits(&t);
+}
+
+int super_find(struct check *c)
+{
+	struct disk_super copy;
+	uint64_t at = 0;
+	int error, word;
+
+	if (c->device->bytes < SUPER_OFFSET + SUPER_BYTES)
+		return -EINVAL;
+	error = device_read(c->device, SUPER_OFFSET, &c->super, SUPER_BYTES);
+	if (error)
+		return error;
+	if (c->o->super_block && c->round == 1) {
+		error = given_copy(c, &copy, &at);
+		if (!error)
+			take(c, &copy, at);
+		return error;
+	}
+	if (first_is_good(c))
+		return 0;
+	error = find_copy(c, &c->super, false, &copy, &at);
+	if (error)
+		return error;
+	if (!at && first_is_cut(c)) {
+		if (super_unknown(&c->super, &word))
+			return -ENOTSUP;
+		return shrink(c);
+	}
+	if (!at && !super_sane(c, &c->super))
+		error = find_copy(c, &c->super, true, &copy, &at);
+	if (error)
+		return error;
+	copy = at ? copy : c->super;
+	if (super_sane(c, &c->super) && super_unknown(&c->super, &word) &&
+	    (!at || super_unknown(&copy, &word)))
+		return -ENOTSUP;
+	if (super_sane(c, &c->super) && !at)
+		return 0;
+	if (at && super_unknown(&copy, &word))
+		return -ENOTSUP;
+	if (at || mend(c, &copy)) {
+		take(c, &copy, at);
+		return super_unknown(&copy, &word) ? -ENOTSUP : 0;
+	}
+	return -EINVAL;
+}
+
+// ## Fields that nothing else depends on
+
+static void reserved_fields(struct check *c)
+{
+	struct disk_super *s = &c->super;
+
+	if (get32(s->s_r_blocks_count) > c->blocks / 2 &&
+	    problem(c, "super-reserved", SAFE, 0, 0, "reserves none",
+		    "The superblock reserves %u of %u blocks for root",
+		    get32(s->s_r_blocks_count), c->blocks)) {
+		s->s_r_blocks_count = put32(0);
+		c->super_dirty = true;
+	}
+	if (!c->has_resize && get32(s->s_rev_level) &&
+	    get16(s->s_reserved_gdt_blocks) &&
+	    problem(c, "super-reserved-gdt", SAFE, 0, 0, "reserves none",
+		    "The superblock reserves %u blocks for more descriptors "
+		    "without the feature resize_inode",
+		    get16(s->s_reserved_gdt_blocks))) {
+		s->s_reserved_gdt_blocks = put16(0);
+		c->super_dirty = true;
+	}
+}
+
+static void size_field(struct check *c)
+{
+	uint32_t bytes = get16(c->super.s_desc_size);
+
+	if (!get32(c->super.s_rev_level) || !bytes || bytes == GROUP_BYTES ||
+	    bytes == GROUP_BYTES_64 ||
+	    !problem(c, "super-desc-size", SAFE, 0, 0, "sets it to 0",
+		     "The superblock says that descriptors have %u bytes, but "
+		     "here they have %d",
+		     bytes, GROUP_BYTES))
+		return;
+	c->super.s_desc_size = put16(0);
+	c->super_dirty = true;
+}
+
+// Fields of ext4: upper halves of counts, groups a "flexible" group, inodes for
+// quotas and for a file of orphans.
+static void later_fields(struct check *c)
+{
+	static const struct {
+		uint16_t at, bytes;
+	} later[] = {
+		{ 336, 12 }, { 372, 1 }, { 576, 8 }, { 620, 4 }, { 640, 4 }
+	};
+	uint8_t *bytes = (uint8_t *)&c->super;
+	uint32_t any = 0;
+
+	for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+		for (uint32_t k = 0; k < later[i].bytes; k++)
+			any |= bytes[later[i].at + k];
+	if (!any || !get32(c->super.s_rev_level) ||
+	    !problem(c, "super-later", SAFE, 0, 0, "clears them",
+		     "The superblock has values in fields of ext4 whose "
+		     "features it lacks"))
+		return;
+	for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+		memset(bytes + later[i].at, 0, later[i].bytes);
+	c->super_dirty = true;
+}
+
+static void time_field(struct check *c, le32 *field, const char *what)
+{
+	if ((int64_t)get32(*field) > c->now + SLACK_SECONDS &&
+	    problem(c, "super-time", SAFE, 0, 0, "sets it to now",
+		    "The superblock's time of the last %s is in the future",
+		    what)) {
+		*field = put32((uint32_t)c->now);
+		c->super_dirty = true;
+	}
+}
+
+int super_fields(struct check *c)
+{
+	reserved_fields(c);
+	size_field(c);
+	later_fields(c);
+	time_field(c, &c->super.s_mtime, "mount");
+	time_field(c, &c->super.s_wtime, "write");
+	return 0;
+}
+
+int super_write(struct check *c)
+{
+	if (!c->super_dirty || c->super_kept || !c->o->repair)
+		return 0;
+	c->super_dirty = false;
+	return device_write(c->device, SUPER_OFFSET, &c->super, SUPER_BYTES);
+}
+
+// ## The copies against what was found
+
+static bool same_geometry(const struct disk_super *a,
+			  const struct disk_super *b)
+{
+	return get16(b->s_magic) == EXT2_MAGIC &&
+	       !memcmp(&a->s_inodes_count, &b->s_inodes_count, 8) &&
+	       !memcmp(&a->s_first_data_block, &b->s_first_data_block, 24) &&
+	       !memcmp(&a->s_rev_level, &b->s_rev_level, 4) &&
+	       !memcmp(&a->s_first_ino, &b->s_first_ino, 6) &&
+	       !memcmp(a->s_uuid, b->s_uuid, sizeof a->s_uuid);
+}
+
+static bool same_places(const struct check *c, const uint8_t *descs)
+{
+	for (uint32_t i = 0; i < c->group_count; i++)
+		if (memcmp(c->descs + i * GROUP_BYTES, descs + i * GROUP_BYTES,
+			   12))
+			return false;
+	return true;
+}
+
+static int write_copy(struct check *c, uint32_t group, uint64_t at,
+		      uint8_t *block)
+{
+	struct disk_super copy = c->super;
+	uint32_t start = group_start(c, group);
+	int error;
+
+	copy.s_block_group_nr = put16(group);
+	copy.s_state = put16(get16(copy.s_state) & ~STATE_CLEAN);
+	copy.s_feature_incompat = put32(get32(copy.s_feature_incompat) &
+					~INCOMPAT_RECOVER);
+	error = device_write(c->device, at, &copy, SUPER_BYTES);
+	for (uint32_t i = 0; !error && i < c->desc_blocks; i++) {
+		uint64_t from = (uint64_t)i * c->block_bytes;
+		uint64_t n = (uint64_t)c->group_count * GROUP_BYTES - from;
+
+		memset(block, 0, c->block_bytes);
+		memcpy(block, c->descs + from,
+		       n < c->block_bytes ? n : c->block_bytes);
+		error = check_write(c, start + 1ull + i, block);
+	}
+	return error;
+}
+
+static int check_copy(struct check *c, uint32_t group)
+{
+	uint32_t start = group_start(c, group);
+	uint64_t at = (uint64_t)start * c->block_bytes;
+	struct disk_super copy;
+	bool descs = true;
+	int error = device_read(c->device, at, &copy, SUPER_BYTES);
+
+	for (uint32_t i = 0; !error && descs && i < c->desc_blocks; i++) {
+		uint32_t each = c->block_bytes / GROUP_BYTES;
+		struct check part = *c;
+
+		error = check_read(c, start + 1ull + i, c->block);
+		part.descs = c->descs + (uint64_t)i * c->block_bytes;
+		part.group_count = c->group_count - i * each;
+		if (part.group_count > each)
+			part.group_count = each;
+		descs = same_places(&part, c->block);
+	}
+	if (error || (descs && same_geometry(&c->super, &copy)))
+		return error;
+	if (!problem(c, "super-copy", SAFE, 0, start, "writes it anew",
+		     "The copy of superblock and descriptors in group %u does "
+		     "not agree with the first",
+		     group))
+		return 0;
+	return write_copy(c, group, at, c->block);
+}
+
+// genext2fs(8) writes no copies at all: those blocks are empty.
+static int are_written(struct check *c, bool *written)
+{
+	static const struct disk_super blank;
+	struct disk_super copy;
+	int error = 0;
+
+	*written = false;
+	for (uint32_t i = 1; !error && !*written && i < c->group_count; i++) {
+		if (!group_holds_super(c, i))
+			continue;
+		error = device_read(
+			c->device, (uint64_t)group_start(c, i) * c->block_bytes,
+			&copy, sizeof copy);
+		*written = memcmp(&copy, &blank, sizeof copy) != 0;
+	}
+	return error;
+}
+
+int super_copies(struct check *c)
+{
+	bool written;
+	int error = are_written(c, &written);
+
+	if (!written)
+		return error;
+	for (uint32_t i = 1; !error && i < c->group_count; i++)
+		if (group_holds_super(c, i))
+			error = check_copy(c, i);
+	return error;
+}
+
+bool group_holds_super(const struct check *c, uint32_t group)
+{
+	if (!group || !get32(c->super.s_rev_level) ||
+	    !(get32(c->super.s_feature_ro_compat) & RO_COMPAT_SPARSE_SUPER))
+		return true;
+	return holds_copy(group);
+}

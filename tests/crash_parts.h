@@ -1,0 +1,136 @@
+// crash_parts.h - what the files of the suite crash share
+//
+// An edit is played once on a recorder. From what was recorded every state is
+// built in which a loss of power may have left the image, and judged.
+
+#ifndef CRASH_PARTS_TESTS_H
+#define CRASH_PARTS_TESTS_H
+
+#include <stdint.h>
+
+#include "fs/ext2/ext2.h"
+#include "random.h"
+#include "tests.h"
+
+extern char crash_folder[64]; // in memory, if there is such a place
+
+void make_crash_folder(void);
+void remove_crash_folder(void);
+
+// ## Images (crash_parts.c)
+
+struct crash_bytes {
+	uint8_t *bytes;
+	size_t n;
+};
+
+struct crash_bytes bytes_of_device(struct device *);
+struct device *device_of_bytes(const struct crash_bytes *);
+
+// ## Trees: a line a file, sorted by path
+
+struct tree_row {
+	char *path;
+	char *line; // everything about it, path and content included
+	uint16_t mode;
+	uint64_t size,
+		content; // of a file: a hash of it; of a symlink, its target's
+	uint64_t others; // a hash of attributes, owner, device
+};
+
+struct tree {
+	struct tree_row *row;
+	size_t count, room;
+};
+
+// 0, or -errno of the first thing that could not be read.
+int tree_of_fs(struct ext2 *, struct tree *);
+int tree_of_device(struct device *, struct tree *); // a log replayed in memory
+int tree_of_folder(const char *folder, struct tree *);
+void tree_clear(struct tree *);
+const struct tree_row *crash_tree_find(const struct tree *, const char *path);
+
+// NULL, or the first difference; in a static place.
+const char *tree_difference(const struct tree *, const struct tree *);
+
+// ## States (crash_states.c)
+
+struct crash_point {
+	enum {
+		POINT_PREFIX,
+		POINT_TORN,
+		POINT_MISSING,
+		POINT_ALONE,
+		POINT_SUBSET,
+		POINT_SECTORS
+	} kind;
+	size_t first, end; // the writes between two flushes
+	size_t which;  // of them: the first that is not there; the torn one ...
+	uint64_t torn; // bytes of it that are there
+	uint64_t seed; // of a subset
+};
+
+// Calls `each` with about `wanted` of the states (0: all of them), chosen by the
+// seed. Returns how many there are in all; *seen of them were chosen.
+uint64_t crash_states(const struct crash_bytes *base, const struct recording *,
+		      uint64_t wanted, uint64_t seed, uint64_t *seen,
+		      void (*each)(void *context, const struct crash_bytes *,
+				   const struct crash_point *),
+		      void *context);
+const char *crash_point_text(const struct crash_point *); // static
+
+// Bytes of one state: what came before `end` (of all items).
+struct crash_bytes crash_prefix(const struct crash_bytes *base,
+				const struct recording *, size_t end);
+
+// ## Judges no one here wrote (crash_judges.c)
+
+bool have_e2fsck(void);
+#define NO_E2FSCK "no e2fsck"
+
+// The status of e2fsck with these options on the file; what it said is static.
+int e2fsck(const char *options, const char *path, const char **said);
+
+const char *crash_image(void); // where judges find it
+void put_sector_bytes(const char *path, const struct crash_bytes *);
+struct crash_bytes get_bytes(const char *path);
+
+// Mounts the image (which replays its log), reads its tree. -errno; -ENODEV: this
+// host mounts nothing.
+int tree_of_kernel(const char *path, bool journal, struct tree *);
+
+// ## Edits (crash_edits.c)
+
+struct crash_kind {
+	const char *name;
+	uint32_t block_bytes;
+	uint64_t blocks, journal;
+	uint32_t inodes;
+};
+
+enum { CRASH_KINDS = 2 }; // blocks of 1 and of 4 KiB
+extern const struct crash_kind crash_ordered[CRASH_KINDS];
+extern const struct crash_kind crash_journal[CRASH_KINDS];
+
+struct crash_edit {
+	const char *name;
+	int (*prepare)(struct ext2 *); // besides what all images hold; or NULL
+	int (*edit)(struct ext2 *);
+	bool large; // needs more than the log of the first kind, and no other
+};
+
+extern const struct crash_edit crash_edits[];
+extern const int crash_edit_count;
+const struct crash_edit *crash_edit_called(const char *name);
+
+// An image as it is before the edit.
+struct crash_bytes crash_base(const struct crash_kind *,
+			      const struct crash_edit *);
+// Opens, edits, commits, closes; *decided as ext2_decided says in the end.
+int crash_play(struct device *, const struct crash_edit *, bool *decided);
+
+// ## Repairs (crash_repair.c)
+
+void add_crash_repair_tests(TCase *tests);
+
+#endif
