@@ -7,6 +7,7 @@
 #                        without: a module, a library that programs link
 #   lib/*.c              a library that everything links
 #   bench/*.c tests/*.c  one program each: build/bench/bench, build/tests/check
+#   tests/fuzz/*.c       fuzz targets; the Check suite plays them, too
 #
 # So adding a lab is adding a file. Objects live in build/obj/. A variant
 # (another compiler, a sanitizer ...) lives in a folder of its own:
@@ -28,6 +29,12 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 
+# libFuzzer is clang's, and wants everything built so that it can see.
+ifneq ($(filter fuzz,$(MAKECMDGOALS)),)
+CC := clang
+SAN := fuzzer-no-link,address,undefined
+endif
+
 # --- where things are built ---------------------------------------------------
 
 space := $(subst ,, )
@@ -46,15 +53,20 @@ modules := lib $(filter-out $(several),$(sort $(patsubst %/,%,$(dir \
 labs := $(sort $(single) $(several))
 programs := $(labs) $(if $(wildcard bench/*.c),bench/bench)
 
-c_files := $(wildcard lib/*.c bench/*.c tests/*.c $(FOLDERS:%=%/*.c) \
-	$(FOLDERS:%=%/*/*.c))
+c_files := $(wildcard lib/*.c bench/*.c tests/*.c tests/fuzz/*.c \
+	$(FOLDERS:%=%/*.c) $(FOLDERS:%=%/*/*.c))
 cpp_files := $(wildcard bench/rivals/*.cpp)
 s_files := $(wildcard $(FOLDERS:%=%/*/*.S))
-headers := $(wildcard lib/*.h bench/*.h tests/*.h $(FOLDERS:%=%/*/*.h))
+headers := $(wildcard lib/*.h bench/*.h tests/*.h tests/fuzz/*.h \
+	$(FOLDERS:%=%/*/*.h))
 scripts := $(wildcard deps.sh .ci/run */*.sh)
 
 objects_in = $(patsubst %,$(O)/%.o,$(wildcard $(1)/*.c $(1)/*.S))
 archives := $(modules:%=$(O)/%.a)
+
+# Tests may call what a program of several files consists of, but for its main.
+inner := $(if $(wildcard tests/fuzz/*.c),fs/img tests/fuzz)
+inner_archives := $(inner:%=$(O)/%.a)
 
 # --- how ----------------------------------------------------------------------
 
@@ -119,20 +131,23 @@ $(O)/$(1).a: $(2) $(call lost,$(1).a,$(2))
 	@echo '$(2)' >$$@.parts
 endef
 $(foreach m,$(modules),$(eval $(call archive,$(m),$(call objects_in,$(m)))))
+$(foreach m,$(inner),$(eval $(call archive,$(m),$(filter-out %/main.c.o, \
+	$(call objects_in,$(m))))))
 
-# A program is its own objects and whatever it uses of the modules and lib.
+# A program is its own objects and whatever it uses of the modules and lib (and
+# of other archives).
 define program
-$(B)/$(1): $(2) $(archives) $(call lost,$(1),$(2) $(archives))
+$(B)/$(1): $(2) $(archives) $(3) $(call lost,$(1),$(2) $(archives) $(3))
 	$$(call step,LD,$(1))
 	$(Q)mkdir -p $$(@D) $(O)/$(dir $(1))
-	$(Q)$$(link) -o $$@ $(2) -Wl,--start-group $(archives) \
+	$(Q)$$(link) -o $$@ $(2) -Wl,--start-group $(archives) $(3) \
 		-Wl,--end-group $$(package_libs) $$(LDLIBS)
-	@echo '$(2) $(archives)' >$(O)/$(1).parts
+	@echo '$(2) $(archives) $(3)' >$(O)/$(1).parts
 endef
 $(foreach p,$(single),$(eval $(call program,$(p),$(O)/$(p).c.o)))
 $(foreach p,$(several),$(eval $(call program,$(p),$(call objects_in,$(p)))))
 $(eval $(call program,bench/bench,$(call objects_in,bench)))
-$(eval $(call program,tests/check,$(call objects_in,tests)))
+$(eval $(call program,tests/check,$(call objects_in,tests),$(inner_archives)))
 
 -include $(wildcard $(patsubst %,$(O)/%.d,$(c_files) $(s_files)))
 
@@ -158,6 +173,27 @@ when: $(B)/bench/bench
 ##   soak       with the long tests
 check soak: all $(B)/tests/check
 	$(Q)$(if $(filter soak,$@),OSLAB_SOAK=1) $(B)/tests/check $(CHECK)
+
+##   fuzz       plays hostile input with clang's libFuzzer; what it finds is kept
+##              in build/.../obj/fuzz     SECONDS=60 each, FUZZ="check edit"
+SECONDS ?= 60
+fuzz: $(O)/tests/fuzz/main
+	$(Q)for target in $(or $(FUZZ),$(shell ls tests/fuzz/seeds)); do \
+		mkdir -p $(O)/fuzz/$$target && \
+		$< --target=$$target $(O)/fuzz/$$target \
+			tests/fuzz/seeds/$$target -max_total_time=$(SECONDS) \
+			-max_len=512 -timeout=5 -rss_limit_mb=1024 \
+			-artifact_prefix=$(O)/fuzz/$$target- || exit; done
+
+$(O)/tests/fuzz/main: $(call objects_in,tests/fuzz) $(O)/fs/img.a $(archives)
+	$(call step,LD,$@)
+	$(Q)$(link) -fsanitize=fuzzer -o $@ $(call objects_in,tests/fuzz) \
+		-Wl,--start-group $(O)/fs/img.a $(archives) -Wl,--end-group \
+		$(package_libs) $(LDLIBS)
+
+##   growth     what a file costs among up to a million in one directory: a plot
+growth: $(B)/fs/img
+	@B=$(B) fs/growth.sh $(GROWTH)
 
 ##   rivals     times others' benchmarks beside ours, in turns
 rivals: $(B)/bench/bench $(cpp_files:%.cpp=$(O)/%)
@@ -261,6 +297,6 @@ help:
 ##   CPPFLAGS CFLAGS LDFLAGS LDLIBS PREFIX DESTDIR  V=1 (prints the commands)
 ##   B=FOLDER (builds there)
 
-.PHONY: all always bench check clean coverage deps deps-dev format help \
-	install lint lint-cppcheck lint-format lint-shell lint-tidy list \
+.PHONY: all always bench check clean coverage deps deps-dev format fuzz growth \
+	help install lint lint-cppcheck lint-format lint-shell lint-tidy list \
 	objects rivals soak sweep tour uninstall when

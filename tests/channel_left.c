@@ -33,7 +33,7 @@ static size_t count_descriptors(void)
 	DIR *fds = opendir("/proc/self/fd");
 
 	if (!fds)
-		complain("/proc/self/fd: %s", strerror(errno));
+		channel_complain("/proc/self/fd: %s", strerror(errno));
 	while (readdir(fds))
 		n++;
 	closedir(fds);

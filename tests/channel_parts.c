@@ -32,7 +32,7 @@ static const char *me = "left";
 
 // ## How a side fails
 
-_Noreturn void complain(const char *fmt, ...)
+_Noreturn void channel_complain(const char *fmt, ...)
 {
 	char text[256];
 	va_list ap;

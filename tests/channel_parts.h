@@ -68,9 +68,9 @@ char state_of(pid_t pid);
 // Ends the side, and fails the test, unless something holds.
 #define need(holds, ...) do {              \
 	if (!(holds))                      \
-		complain(__VA_ARGS__);     \
+		channel_complain(__VA_ARGS__);     \
 } while (0)
-_Noreturn void complain(const char *fmt, ...)
+_Noreturn void channel_complain(const char *fmt, ...)
 	__attribute__((format(printf, 1, 2)));
 
 // Opens a channel, plays a part on each side, reaps, closes.

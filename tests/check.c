@@ -6,6 +6,7 @@
 //
 //     $ build/tests/check                    everything
 //     $ build/tests/check stats names_sweep  a suite, and a test of another
+//     $ build/tests/check fs/                a folder's suites
 //
 // Check knows no word for "skipped". A test that cannot be done here writes
 // its name and the reason into a file that all processes of the run share
@@ -37,55 +38,58 @@ static Suite *skips_suite(void);
 static const struct row {
 	const char *name;
 	Suite *(*make)(void);
+	const char *folder; // whose
 } rows[] = {
-	{ "options", options_suite },
-	{ "draw", draw_suite },
-	{ "stats", stats_suite },
-	{ "host", host_suite },
-	{ "names", names_suite },
-	{ "lab", lab_suite },
-	{ "channel", channel_suite },
-	{ "ipc", ipc_suite },
-	{ "echo", echo_suite },
-	{ "relay", relay_suite },
-	{ "sched", sched_suite },
-	{ "policy", policy_suite },
-	{ "model", model_suite },
-	{ "chart", chart_suite },
-	{ "sim", sim_suite },
-	{ "ostep", ostep_suite },
-	{ "gantt", gantt_suite },
-	{ "duel", duel_suite },
-	{ "device", device_suite },
-	{ "ext2", ext2_suite },
-	{ "content", content_suite },
-	{ "directory", directory_suite },
-	{ "journal", journal_suite },
-	{ "crash", crash_suite },
-	{ "fsck", fsck_suite },
-	{ "mkfs", mkfs_suite },
-	{ "img", img_suite },
-	{ "explain", explain_suite },
-	{ "edits", edits_suite },
-	{ "vsfs", vsfs_suite },
-	{ "bench", bench_suite },
-	{ "build", build_suite },
-	{ "docs", docs_suite },
-	{ "skips", skips_suite },
+	{ "options", options_suite, "lib/" },
+	{ "draw", draw_suite, "lib/" },
+	{ "stats", stats_suite, "lib/" },
+	{ "host", host_suite, "lib/" },
+	{ "names", names_suite, "lib/" },
+	{ "lab", lab_suite, "lib/" },
+	{ "channel", channel_suite, "ipc/" },
+	{ "ipc", ipc_suite, "ipc/" },
+	{ "echo", echo_suite, "ipc/" },
+	{ "relay", relay_suite, "ipc/" },
+	{ "sched", sched_suite, "sched/" },
+	{ "policy", policy_suite, "sched/" },
+	{ "model", model_suite, "sched/" },
+	{ "chart", chart_suite, "sched/" },
+	{ "sim", sim_suite, "sched/" },
+	{ "ostep", ostep_suite, "sched/" },
+	{ "gantt", gantt_suite, "sched/" },
+	{ "duel", duel_suite, "sched/" },
+	{ "device", device_suite, "fs/" },
+	{ "ext2", ext2_suite, "fs/" },
+	{ "content", content_suite, "fs/" },
+	{ "directory", directory_suite, "fs/" },
+	{ "journal", journal_suite, "fs/" },
+	{ "crash", crash_suite, "fs/" },
+	{ "fsck", fsck_suite, "fs/" },
+	{ "mkfs", mkfs_suite, "fs/" },
+	{ "img", img_suite, "fs/" },
+	{ "explain", explain_suite, "fs/" },
+	{ "teaching", teaching_suite, "fs/" },
+	{ "edits", edits_suite, "fs/" },
+	{ "vsfs", vsfs_suite, "fs/" },
+	{ "fuzz", fuzz_suite, "fs/" },
+	{ "bench", bench_suite, "bench/" },
+	{ "build", build_suite, "tests/" },
+	{ "docs", docs_suite, "tests/" },
+	{ "skips", skips_suite, "tests/" },
 };
 
 enum { ROWS = sizeof rows / sizeof *rows };
 
 // ## Which tests were asked for
 //
-// No names: all. Otherwise those whose name, or whose suite's name, is given;
-// a name that nothing has is a mistake and not a run without tests.
+// No names: all. Otherwise those whose name, or whose suite's or folder's name, is
+// given; a name that nothing has is a mistake and not a run without tests.
 
 static struct {
-	char **names;      // ends with NULL
-	bool *known;       // by name: something has it
-	const char *suite; // the one being made
-	int tests;         // of it, so far
+	char **names;            // ends with NULL
+	bool *known;             // by name: something has it
+	const struct row *suite; // the one being made
+	int tests;               // of it, so far
 } wanted;
 
 bool test_selected(const char *test)
@@ -94,7 +98,8 @@ bool test_selected(const char *test)
 
 	for (size_t i = 0; wanted.names[i]; i++)
 		if (!strcmp(wanted.names[i], test) ||
-		    !strcmp(wanted.names[i], wanted.suite))
+		    !strcmp(wanted.names[i], wanted.suite->name) ||
+		    !strcmp(wanted.names[i], wanted.suite->folder))
 			selected = wanted.known[i] = true;
 	wanted.tests += selected;
 	return selected;
@@ -102,7 +107,7 @@ bool test_selected(const char *test)
 
 static Suite *make_suite(const struct row *row)
 {
-	wanted.suite = row->name;
+	wanted.suite = row;
 	wanted.tests = 0;
 	return row->make();
 }
@@ -318,7 +323,7 @@ int main(int argc, char **argv)
 	}
 	for (int i = 0; wanted.names[i]; i++)
 		if (!wanted.known[i])
-			errx(2, "no suite and no test is called '%s'",
+			errx(2, "no suite, folder or test is called '%s'",
 			     wanted.names[i]);
 
 	for (int i = 0; i < ROWS; i++) {

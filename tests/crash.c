@@ -1,16 +1,10 @@
 // Tests of what a loss of power leaves, at every write
 //
 // An edit is played on a recorder, and every state is built in which the image may
-// then be (crash_states.c). Each is judged:
-//
-//     journal   our replay, e2fsck -E journal_only and the kernel give the same
-//               tree, it is the one before or the one after, and e2fsck -fn finds
-//               nothing
-//     ordered   e2fsck -p asks nothing, and no file is lost or changed that was
-//               not to be
-//
-// The same is done to what replay writes, and to what a repair with an undo file
-// writes. And each call to the device fails once.
+// then be (crash_states.c). Each is judged (crash_verdict.c). The same is done to what
+// replay writes, to what a repair with an undo file writes (crash_repair.c), and to
+// what the program's commands write (crash_commands.c). And each call to the device
+// fails once.
 //
 // A state costs about 5 ms, 40 with e2fsck. `make check` takes a few of each, by a
 // seed; `make soak` takes them all and prints how many they were. CRASH_KEEP=FILE
@@ -19,7 +13,6 @@
 #include "crash_parts.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,284 +21,7 @@
 
 #include "fs/ext2/fs.h"
 
-enum { FEW = 20, FEW_ORDERED = 4, FEW_CALLS = 5 };
-
-struct judge {
-	const char *edit, *kind;
-	bool journal;
-	struct tree before, after;
-	struct device *device, *work; // for all states: they have their memory
-	struct random random;
-	uint32_t e2fsck_of, kernel_of; // one of so many
-	bool no_kernel;
-	uint64_t states, in_all, judged_e2fsck, judged_kernel, failures;
-	char first[4000];
-	const struct crash_bytes *state;
-	const char *where;
-};
-
-static void wrong(struct judge *j, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void wrong(struct judge *j, const char *fmt, ...)
-{
-	const char *keep = getenv("CRASH_KEEP");
-	va_list ap;
-	int n;
-
-	if (j->failures++)
-		return;
-	if (keep && j->state)
-		put_sector_bytes(keep, j->state);
-	n = snprintf(j->first, sizeof(j->first), "%s, %s, %.200s: ", j->edit,
-		     j->kind, j->where);
-	va_start(ap, fmt);
-	vsnprintf(j->first + n, sizeof(j->first) - n, fmt, ap);
-	va_end(ap);
-}
-
-static void judge_begin(struct judge *j, const struct crash_edit *edit,
-			const struct crash_kind *kind,
-			const struct crash_bytes *before,
-			const struct crash_bytes *after)
-{
-	*j = (struct judge){
-		.edit = edit->name,
-		.kind = kind->name,
-		.journal = kind->journal,
-		.random = { 11 },
-		.e2fsck_of = soaking() ? 1 : 10,
-		.kernel_of = soaking() ? 50 : 40,
-		.no_kernel = geteuid() != 0,
-		.where = "",
-	};
-	j->device = device_of_bytes(before);
-	j->work = device_of_bytes(before);
-	ck_assert_int_eq(tree_of_device(j->device, &j->before), 0);
-	device_write(j->device, 0, after->bytes, after->n);
-	ck_assert_int_eq(tree_of_device(j->device, &j->after), 0);
-}
-
-static void judge_end(struct judge *j, const char *what)
-{
-	tree_clear(&j->before);
-	tree_clear(&j->after);
-	device_close(j->device);
-	device_close(j->work);
-	if (soaking())
-		printf("crash: %s, %s, %s: %ju of %ju states, e2fsck saw %ju, "
-		       "the kernel %ju, %ju were wrong\n",
-		       what, j->edit, j->kind, (uintmax_t)j->states,
-		       (uintmax_t)j->in_all, (uintmax_t)j->judged_e2fsck,
-		       (uintmax_t)j->judged_kernel, (uintmax_t)j->failures);
-	fflush(stdout);
-	ck_assert_msg(!j->failures,
-		      "%ju of %ju states are wrong; the first: %s",
-		      (uintmax_t)j->failures, (uintmax_t)j->states, j->first);
-}
-
-static void must_be_clean(struct judge *j, const char *when)
-{
-	const char *said;
-	int status = e2fsck("-fn", crash_image(), &said);
-
-	if (status)
-		wrong(j, "%s e2fsck -fn gives %d: %s", when, status, said);
-}
-
-// ## With a journal
-
-// NULL: it is one of the two.
-static const char *neither(const struct judge *j, const struct tree *tree)
-{
-	const char *difference = tree_difference(tree, &j->before);
-
-	return difference ? tree_difference(tree, &j->after) : NULL;
-}
-
-static void same_by_e2fsck(struct judge *j, const struct crash_bytes *state,
-			   const struct tree *ours)
-{
-	const char *said, *difference;
-	struct tree theirs;
-	int status;
-
-	j->judged_e2fsck++;
-	put_sector_bytes(crash_image(), state);
-	status = e2fsck("-fy -E journal_only", crash_image(), &said);
-	if (status > 1)
-		wrong(j, "e2fsck -E journal_only gives %d: %s", status, said);
-
-	struct crash_bytes replayed = get_bytes(crash_image());
-
-	device_write(j->device, 0, replayed.bytes, replayed.n);
-	free(replayed.bytes);
-	status = tree_of_device(j->device, &theirs);
-	difference = tree_difference(ours, &theirs);
-	if (status || difference)
-		wrong(j, "replayed by e2fsck it is another: %d, %s", status,
-		      difference);
-	tree_clear(&theirs);
-	must_be_clean(j, "replayed by e2fsck,");
-}
-
-static void same_by_kernel(struct judge *j, const struct crash_bytes *state,
-			   const struct tree *ours)
-{
-	struct tree theirs;
-	const char *difference;
-	int error;
-
-	put_sector_bytes(crash_image(), state);
-	error = tree_of_kernel(crash_image(), j->journal, &theirs);
-	if (error == -ENODEV) {
-		j->no_kernel = true;
-	} else {
-		j->judged_kernel++;
-		difference = tree_difference(ours, &theirs);
-		if (error || difference)
-			wrong(j, "mounted it is another: %d, %s", error,
-			      difference);
-		must_be_clean(j, "after the kernel had it,");
-	}
-	tree_clear(&theirs);
-}
-
-static void judge_journal(struct judge *j, const struct crash_bytes *state)
-{
-	struct tree ours, replayed;
-	const char *difference;
-	uint64_t found;
-	int error;
-
-	device_write(j->device, 0, state->bytes, state->n);
-	error = tree_of_device(j->device, &ours);
-	difference = error ? strerror(-error) : neither(j, &ours);
-	if (difference)
-		wrong(j, "neither before nor after: %s", difference);
-
-	error = journal_replay(j->device, &found);
-	if (!error)
-		error = tree_of_device(j->device, &replayed);
-	difference = error ? strerror(-error)
-			   : tree_difference(&ours, &replayed);
-	if (difference)
-		wrong(j, "replayed it is another: %s", difference);
-	if (!error)
-		tree_clear(&replayed);
-
-	if (have_e2fsck() && !random_below(&j->random, j->e2fsck_of)) {
-		struct crash_bytes now = bytes_of_device(j->device);
-
-		put_sector_bytes(crash_image(), &now);
-		free(now.bytes);
-		must_be_clean(j, "replayed by us,");
-		same_by_e2fsck(j, state, &ours);
-	}
-	if (!j->no_kernel && have_e2fsck() &&
-	    !random_below(&j->random, j->kernel_of))
-		same_by_kernel(j, state, &ours);
-	tree_clear(&ours);
-}
-
-// ## Without one
-
-static bool same_content(const struct tree_row *a, const struct tree_row *b)
-{
-	return a->mode == b->mode && a->content == b->content &&
-	       (S_ISDIR(a->mode) ||
-		(a->size == b->size && a->others == b->others));
-}
-
-static bool has_content(const struct tree *tree, const struct tree_row *wanted)
-{
-	for (size_t i = 0; i < tree->count; i++)
-		if (S_ISREG(tree->row[i].mode) &&
-		    tree->row[i].size == wanted->size &&
-		    tree->row[i].content == wanted->content)
-			return true;
-	return false;
-}
-
-static bool in_lost_and_found(const char *path)
-{
-	return !strncmp(path, "/lost+found/", strlen("/lost+found/"));
-}
-
-// Each name: what it was before, or what it was to be.
-static void judge_names(struct judge *j, const struct tree *now)
-{
-	for (size_t i = 0; i < j->before.count; i++) {
-		const struct tree_row *was = &j->before.row[i];
-		const struct tree_row *is = crash_tree_find(now, was->path);
-
-		if (!is && crash_tree_find(&j->after, was->path))
-			wrong(j, "%s is lost", was->path);
-		if (S_ISREG(was->mode) && was->size &&
-		    has_content(&j->after, was) && !has_content(now, was))
-			wrong(j, "the content of %s is lost", was->path);
-	}
-	for (size_t i = 0; i < now->count; i++) {
-		const struct tree_row *is = &now->row[i];
-		const struct tree_row *was = crash_tree_find(&j->before, is->path);
-		const struct tree_row *becomes = crash_tree_find(&j->after, is->path);
-
-		if (!was && !becomes && in_lost_and_found(is->path) &&
-		    (!S_ISREG(is->mode) || has_content(&j->before, is) ||
-		     has_content(&j->after, is)))
-			continue;
-		if ((!was || !same_content(was, is)) &&
-		    (!becomes || !same_content(becomes, is)))
-			wrong(j,
-			      "%s is neither what it was nor what it was to "
-			      "be: now %s; was %s; was to be %s",
-			      is->path, is->line, was ? was->line : "nothing",
-			      becomes ? becomes->line : "nothing");
-	}
-}
-
-static void judge_ordered(struct judge *j, const struct crash_bytes *state)
-{
-	const char *said;
-	struct tree now;
-	int status;
-
-	j->judged_e2fsck++;
-	put_sector_bytes(crash_image(), state);
-	status = e2fsck("-f -p", crash_image(), &said);
-	if (status > 1)
-		wrong(j, "e2fsck -p gives %d: %s", status, said);
-	must_be_clean(j, "after e2fsck -p");
-
-	struct crash_bytes mended = get_bytes(crash_image());
-
-	device_write(j->device, 0, mended.bytes, mended.n);
-	free(mended.bytes);
-	status = tree_of_device(j->device, &now);
-	if (status)
-		wrong(j, "cannot be read: %s", strerror(-status));
-	else
-		judge_names(j, &now);
-	tree_clear(&now);
-}
-
-static void judge(struct judge *j, const struct crash_bytes *state,
-		  const char *where)
-{
-	j->states++;
-	j->state = state;
-	j->where = where;
-	if (j->journal)
-		judge_journal(j, state);
-	else
-		judge_ordered(j, state);
-}
-
-static void judge_point(void *context, const struct crash_bytes *state,
-			const struct crash_point *point)
-{
-	judge(context, state, crash_point_text(point));
-}
+enum { FEW = 15, FEW_ORDERED = 2, FEW_CALLS = 5 };
 
 // ## Every state of an edit
 
@@ -324,6 +40,9 @@ static void play(struct played *p, const struct crash_kind *kind,
 	device = device_of_bytes(&p->before);
 	ck_assert_int_eq(device_recorder(device, &p->recording, &recorder), 0);
 	ck_assert_int_eq(crash_play(recorder, edit, &decided), 0);
+	// Done means durable.
+	ck_assert_int_eq(p->recording.item[p->recording.count - 1].kind,
+			 RECORDED_FLUSH);
 	p->after = bytes_of_device(device);
 	device_close(recorder);
 	device_close(device);
@@ -344,8 +63,8 @@ static void all_states(const struct crash_kind *kind,
 	uint64_t seen = 0;
 
 	play(&p, kind, edit);
-	judge_begin(&j, edit, kind, &p.before, &p.after);
-	judge(&j, &p.after, "the end");
+	judge_begin(&j, edit->name, kind, &p.before, &p.after);
+	judge_state(&j, &p.after, "the end");
 	j.in_all = 1 + crash_states(&p.before, &p.recording,
 				    soaking() ? 0 : few, 5, &seen, judge_point,
 				    &j);
@@ -437,7 +156,7 @@ static void replay_begin(struct judge *j, const struct crash_edit *edit,
 
 	play(&p, &crash_journal[0], edit);
 	*state = decided_state(&p);
-	judge_begin(j, edit, &crash_journal[0], &p.after, &p.after);
+	judge_begin(j, edit->name, &crash_journal[0], &p.after, &p.after);
 	played_end(&p);
 }
 
@@ -453,6 +172,9 @@ START_TEST(crash_while_replaying)
 	device_write(j.work, 0, state.bytes, state.n);
 	ck_assert_int_eq(replay_on(j.work, &recording), 0);
 	ck_assert_uint_gt(recording.count, 3);
+	ck_assert_int_eq(recording.item[recording.count - 1].kind,
+			 RECORDED_FLUSH);
+	j.e2fsck_of = 1; // there are few of them
 	j.in_all = crash_states(&state, &recording, soaking() ? 0 : 2 * FEW, 6,
 				&seen, judge_point, &j);
 	recording_clear(&recording);
@@ -492,9 +214,9 @@ START_TEST(crash_replay_calls_fail)
 			j.state = &left;
 			j.in_all++;
 			if (error && (!reached || error != -EIO))
-				wrong(&j, "that is not the right error");
+				crash_wrong(&j, "that is not the right error");
 			if (!error || soaking() || at % 16 == (uint64_t)way)
-				judge(&j, &left, where);
+				judge_state(&j, &left, where);
 			recording_clear(&recording);
 			free(left.bytes);
 			if (!reached)
@@ -547,10 +269,10 @@ static bool play_failing(struct judge *j, const struct played *p,
 	j->state = &state;
 	// A read that was only for the statistics may fail in silence.
 	if (reached && !error && !f->reads)
-		wrong(j, "the error is not returned");
+		crash_wrong(j, "the error is not returned");
 	if (error && error != -f->error)
-		wrong(j, "another error is returned");
-	judge(j, &state, where);
+		crash_wrong(j, "another error is returned");
+	judge_state(j, &state, where);
 	// Done is done. A disk that fails in writing the decision, and ever after,
 	// has it or has it not: nobody can know, and nobody can take it back.
 	if ((!error || (j->journal && (decided || !f->ever_after))) &&
@@ -558,7 +280,8 @@ static bool play_failing(struct judge *j, const struct played *p,
 		difference = tree_difference(&now,
 					     decided ? &j->after : &j->before);
 		if (difference)
-			wrong(j, "not as ext2_decided says: %s", difference);
+			crash_wrong(j, "not as ext2_decided says: %s",
+				    difference);
 		tree_clear(&now);
 	}
 	device_close(recorder);
@@ -596,7 +319,7 @@ static void all_failures(const struct crash_kind *kind,
 	struct judge j;
 
 	play(&p, kind, edit);
-	judge_begin(&j, edit, kind, &p.before, &p.after);
+	judge_begin(&j, edit->name, kind, &p.before, &p.after);
 
 	const uint64_t all_calls[] = { count_calls(&p, edit, false),
 				       count_calls(&p, edit, true) };
@@ -660,6 +383,7 @@ Suite *crash_suite(void)
 	tcase_add_loop_test(tests, crash_journal_calls_fail, 0, turns);
 	tcase_add_loop_test(tests, crash_ordered_calls_fail, 0, turns);
 	add_crash_repair_tests(tests);
+	add_crash_command_tests(tests);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "fs/ext2/fs.h"
+
 enum {
 	BASE_TIME = 1700000000,
 	EDIT_TIME = 1700000500,
@@ -15,7 +17,10 @@ enum {
 	MANY = 60,
 	INDEXED = 90,       // names before
 	INDEXED_MORE = 250, // and after
-	LARGE = 5000, // inodes, 4 to a block: more blocks than the log has
+	DEEP = 1100,        // names
+	DEEP_MORE = 1500,
+	TRIPLE = 80000000, // a triple indirect block, if blocks are of 1 KiB
+	LARGE = 5000,      // inodes, 4 to a block: more blocks than the log has
 };
 
 const struct crash_kind crash_ordered[CRASH_KINDS] = {
@@ -424,6 +429,73 @@ static int edit_indexed_less(struct ext2 *fs)
 	return 0;
 }
 
+// A directory whose index has two levels by the end.
+static int deep_names(struct ext2 *fs, int first, int end)
+{
+	for (int i = first; i < end; i++)
+		TRY(make_link(fs, "/a/empty",
+			      numbered("/deep/a-name-that-takes-some-room-and-"
+				       "more-of-it-",
+				       i)));
+	return 0;
+}
+
+static int prepare_deep(struct ext2 *fs)
+{
+	TRY(make_dir(fs, "/deep"));
+	return deep_names(fs, 0, DEEP);
+}
+
+static int edit_deep(struct ext2 *fs)
+{
+	return deep_names(fs, DEEP, DEEP_MORE);
+}
+
+// Two inodes that have the same attributes may share the block of them: Linux
+// makes it so, and counts them in it.
+static int prepare_shared(struct ext2 *fs)
+{
+	struct ext2_inode from, to;
+	struct buffer *buffer;
+	struct disk_xattr_header *header;
+	uint32_t ino;
+
+	TRY(ino_of(fs, "/a/medium", &ino));
+	TRY(inode_get(fs, ino, &from));
+	TRY(ino_of(fs, "/a/single", &ino));
+	TRY(inode_get(fs, ino, &to));
+	to.xattr_block = from.xattr_block;
+	to.sectors += fs->block_bytes / 512;
+	TRY(inode_put(fs, &to));
+	TRY(cache_get(fs->cache, from.xattr_block, 0, &buffer));
+	header = (struct disk_xattr_header *)buffer->bytes;
+	header->h_refcount = put32(2);
+	cache_dirty(fs->cache, buffer, BLOCK_XATTR);
+	cache_drop(buffer);
+	return 0;
+}
+
+static int edit_shared(struct ext2 *fs)
+{
+	uint32_t ino;
+
+	TRY(set_attribute(fs, "/a/single", "user.second", 200));
+	TRY(ino_of(fs, "/a/medium", &ino));
+	return ext2_remove_xattr(fs, ino, "user.outside");
+}
+
+// Far behind the double indirect blocks: a triple one is made, and goes.
+static int edit_triple(struct ext2 *fs)
+{
+	TRY(write_into(fs, "/a/single", TRIPLE, 5000, 29));
+	return cut(fs, "/big", 300000);
+}
+
+static int prepare_triple(struct ext2 *fs)
+{
+	return write_into(fs, "/big", TRIPLE, 9000, 30);
+}
+
 static int edit_batch(struct ext2 *fs)
 {
 	TRY(edit_create(fs));
@@ -488,6 +560,11 @@ const struct crash_edit crash_edits[] = {
 	{ .name = "index", .prepare = prepare_indexed, .edit = edit_indexed },
 	{ .name = "index less", .prepare = prepare_indexed,
 	  .edit = edit_indexed_less },
+	{ .name = "index of two levels", .prepare = prepare_deep,
+	  .edit = edit_deep },
+	{ .name = "shared attributes", .prepare = prepare_shared,
+	  .edit = edit_shared },
+	{ .name = "triple", .prepare = prepare_triple, .edit = edit_triple },
 	{ .name = "batch", .edit = edit_batch },
 	{ .name = "large", .prepare = prepare_large, .edit = edit_large,
 	  .large = true },

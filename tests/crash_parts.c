@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,17 +28,21 @@ void make_crash_folder(void)
 	ck_assert_ptr_nonnull(mkdtemp(crash_folder));
 }
 
+static int remove_one(const char *path, const struct stat *info, int kind,
+		      struct FTW *place)
+{
+	(void)info;
+	(void)kind;
+	(void)place;
+	return remove(path);
+}
+
 void remove_crash_folder(void)
 {
-	DIR *dir = opendir(crash_folder);
-	struct dirent *entry;
+	enum { OPEN = 16 };
 
-	ck_assert_ptr_nonnull(dir);
-	while ((entry = readdir(dir)))
-		if (unlinkat(dirfd(dir), entry->d_name, 0))
-			unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
-	closedir(dir);
-	ck_assert_int_eq(rmdir(crash_folder), 0);
+	ck_assert_int_eq(
+		nftw(crash_folder, remove_one, OPEN, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 // ## Images
@@ -74,7 +79,8 @@ static int by_name(const void *key, const void *row)
 	return strcmp(key, ((const struct tree_row *)row)->path);
 }
 
-const struct tree_row *crash_tree_find(const struct tree *tree, const char *path)
+const struct tree_row *crash_tree_find(const struct tree *tree,
+				       const char *path)
 {
 	return tree->count ? bsearch(path, tree->row, tree->count,
 				     sizeof(*tree->row), by_name)
@@ -112,8 +118,8 @@ struct found {
 	const char *path;
 	uint16_t mode;
 	uint32_t links, uid, gid, ns;
-	int64_t mtime;
-	uint64_t size, content, others;
+	int64_t mtime, ctime;
+	uint64_t size, sectors, content, others;
 };
 
 static void add_row(struct tree *tree, const struct found *f)
@@ -135,10 +141,12 @@ static void add_row(struct tree *tree, const struct found *f)
 	};
 	ck_assert(asprintf(&row->line,
 			   "%s %o links %u owner %u:%u size %" PRIu64
-			   " time %" PRId64 ".%u content %" PRIx64
+			   " sectors %" PRIu64 " time %" PRId64
+			   ".%u changed %" PRId64 " content %" PRIx64
 			   " attributes %" PRIx64,
 			   f->path, f->mode, f->links, f->uid, f->gid, f->size,
-			   f->mtime, f->ns, f->content, f->others) > 0);
+			   f->sectors, f->mtime, f->ns, f->ctime, f->content,
+			   f->others) > 0);
 }
 
 // A sum: the order of attributes means nothing.
@@ -217,7 +225,9 @@ static int walk_inode(struct walk *walk, uint32_t ino, const char *path)
 	f.gid = inode.gid;
 	f.mtime = inode.mtime.seconds;
 	f.ns = inode.mtime.ns;
+	f.ctime = inode.ctime.seconds;
 	f.size = inode.size;
+	f.sectors = inode.sectors;
 	if (S_ISREG(inode.mode))
 		error = content_of(fs, &inode, &f.content);
 	else if (S_ISLNK(inode.mode))
@@ -324,7 +334,9 @@ static int host_walk(struct tree *tree, const char *top, const char *path)
 	f.gid = info.st_gid;
 	f.mtime = info.st_mtim.tv_sec;
 	f.ns = (uint32_t)info.st_mtim.tv_nsec;
+	f.ctime = info.st_ctim.tv_sec;
 	f.size = info.st_size;
+	f.sectors = info.st_blocks;
 	if (S_ISREG(info.st_mode))
 		error = host_content(full, &f.content);
 	if (S_ISLNK(info.st_mode)) {

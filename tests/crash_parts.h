@@ -71,7 +71,7 @@ struct crash_point {
 };
 
 // Calls `each` with about `wanted` of the states (0: all of them), chosen by the
-// seed. Returns how many there are in all; *seen of them were chosen.
+// seed, and two more for each window, where the order matters most. Returns how many there are in all; *seen of them were chosen.
 uint64_t crash_states(const struct crash_bytes *base, const struct recording *,
 		      uint64_t wanted, uint64_t seed, uint64_t *seen,
 		      void (*each)(void *context, const struct crash_bytes *,
@@ -129,7 +129,68 @@ struct crash_bytes crash_base(const struct crash_kind *,
 // Opens, edits, commits, closes; *decided as ext2_decided says in the end.
 int crash_play(struct device *, const struct crash_edit *, bool *decided);
 
+// ## Judging states (crash_verdict.c)
+
+struct judge {
+	const char *edit, *kind;
+	bool journal;
+	struct tree before, after;
+	struct device *device, *work; // for all states: they have their memory
+	struct random random;
+	uint32_t e2fsck_of, kernel_of; // one of so many
+	bool no_kernel;
+	uint64_t states, in_all, judged_e2fsck, judged_kernel, failures;
+	char first[4000];
+	const struct crash_bytes *state;
+	const char *where;
+};
+
+void judge_begin(struct judge *, const char *edit, const struct crash_kind *,
+		 const struct crash_bytes *before,
+		 const struct crash_bytes *after);
+void judge_state(struct judge *, const struct crash_bytes *state,
+		 const char *where);
+// The same, for crash_states; the context is the judge.
+void judge_point(void *context, const struct crash_bytes *state,
+		 const struct crash_point *point);
+void crash_wrong(struct judge *, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+// Says what was seen, in a soak, and that nothing was wrong; `what` was judged.
+void judge_end(struct judge *, const char *what);
+
+// ## A program, call by call (crash_traced.c)
+
+struct traced {
+	const char *image; // its path; others of the same folder are told apart
+	int kill_at;       // SIGKILL before this of the calls; -1: none
+
+	struct recording recording; // what it did to the image
+	// A letter for each call that changes something, in their order:
+	//     W C F   written to the image, a hole made in it, flushed
+	//     U u     written to IMAGE.undo, flushed
+	//     T t     a new file (without a name, or .IMAGE.being-made) likewise
+	//     L R X   linked, renamed, removed
+	//     D       the folder flushed
+	//     E       the end of the program
+	//     ?       something else was done to the image
+	char *calls;
+	size_t count;
+	int exit; // its status; -1: killed
+};
+
+// argv[0] is a path. Returns false where nobody may be traced.
+bool run_traced(struct traced *, char *const argv[]);
+void traced_clear(struct traced *);
+#define NO_TRACING "programs cannot be traced here (ptrace(2))"
+
+// ## Commands of the program (crash_commands.c)
+
+void add_crash_command_tests(TCase *tests);
+
 // ## Repairs (crash_repair.c)
+
+// Makes an image wrong in many places.
+void crash_damage(struct device *);
 
 void add_crash_repair_tests(TCase *tests);
 

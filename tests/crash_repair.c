@@ -38,21 +38,27 @@ enum { BLOCK = 1024, INODE = 256, DAMAGED = 30 };
 
 // Both bitmaps say that all is free, the superblock's counts are nonsense, and so
 // are links and sizes of many inodes: a repair writes blocks of every kind.
-static void damage(struct device *device)
+void crash_damage(struct device *device)
 {
 	uint8_t bytes[BLOCK] = { 0 };
+	struct disk_super super;
 	struct disk_group group;
 	struct disk_inode inode;
 
-	ck_assert_int_eq(device_read(device, 2 * BLOCK, &group, sizeof(group)),
-			 0);
+	ck_assert_int_eq(
+		device_read(device, SUPER_OFFSET, &super, sizeof(super)), 0);
 
-	uint64_t table = (uint64_t)get32(group.bg_inode_table) * BLOCK;
+	uint64_t block = UINT64_C(1024) << get32(super.s_log_block_size);
+	uint64_t groups = (get32(super.s_first_data_block) + 1) * block;
 
-	device_write(device, (uint64_t)get32(group.bg_block_bitmap) * BLOCK,
-		     bytes, BLOCK);
-	device_write(device, (uint64_t)get32(group.bg_inode_bitmap) * BLOCK,
-		     bytes, BLOCK);
+	ck_assert_int_eq(device_read(device, groups, &group, sizeof(group)), 0);
+
+	uint64_t table = get32(group.bg_inode_table) * block;
+
+	device_write(device, get32(group.bg_block_bitmap) * block, bytes,
+		     BLOCK);
+	device_write(device, get32(group.bg_inode_bitmap) * block, bytes,
+		     BLOCK);
 	memset(bytes, 0xff, sizeof(bytes));
 	device_write(device, SUPER_OFFSET + 12, bytes, 8);
 	for (uint64_t i = INO_FIRST; i < INO_FIRST + DAMAGED; i++) {
@@ -80,7 +86,7 @@ START_TEST(crash_while_repairing)
 	uint64_t seen = 0, all;
 
 	free(base.bytes);
-	damage(device);
+	crash_damage(device);
 	base = bytes_of_device(device);
 	ck_assert_int_eq(device_recorder(device, &recording, &recorder), 0);
 	ck_assert_int_eq(device_overlay(recorder, 1024, 1 << 20, &overlay), 0);

@@ -105,13 +105,18 @@ static void build(struct builder *b, const struct crash_point *p)
 	}
 }
 
-// Counts only, in the first round; then each is chosen with the same chance.
+// Counts only, in the first round; then each is chosen with the same chance, but for
+// those that say most about the order: whatever has to come first in a window has
+// not, or only what comes last has.
 static void point(struct builder *b, const struct crash_point *p)
 {
+	bool telling = (p->kind == POINT_MISSING && p->which == p->first) ||
+		       (p->kind == POINT_ALONE && p->which + 1 == p->end);
+
 	b->count++;
 	if (!b->total)
 		return;
-	if (b->wanted && b->wanted < b->total &&
+	if (b->wanted && b->wanted < b->total && !telling &&
 	    random_unit(&b->random) * (double)b->total >= (double)b->wanted)
 		return;
 	build(b, p);

@@ -628,7 +628,7 @@ START_TEST(with_the_kernel)
 	struct grown sizes[] = { { 1024, 8000, 2 }, { 4096, 60000, 1 } };
 	const struct grown *g = &sizes[_i];
 	struct content_image image;
-	bool *there = calloc(g->names * 3, sizeof *there);
+	bool *there;
 	char why[256];
 	uint32_t d;
 
@@ -636,6 +636,7 @@ START_TEST(with_the_kernel)
 		SKIP("needs root for a loop mount");
 	if (!content_judges())
 		SKIP(CONTENT_NEEDS);
+	there = calloc(g->names * 3, sizeof *there);
 	image = fresh_image(g->block_bytes,
 			    g->names * UINT64_C(8000) / g->block_bytes + 5000,
 			    g->names * 3 / 2 + 2000, 1024);

@@ -105,6 +105,7 @@ static size_t any_text(struct model *m, char *text)
 	bool is_short = (int)random_below(r, 10) < m->short_names;
 	size_t length = 1 + random_below(r, is_short ? 12 : NAME_LONGEST);
 
+	memset(text, 0, length);
 	do
 		for (size_t i = 0; i < length; i++)
 			do
@@ -427,10 +428,11 @@ START_TEST(a_tree_against_a_model)
 	const struct shape *shape = &shapes[_i];
 	int steps = soaking() ? 10000 : 2500;
 	int commits = soaking() ? 40 : 8;
-	struct model *m = calloc(1, sizeof *m);
+	struct model *m;
 
 	if (!content_judges())
 		SKIP(CONTENT_NEEDS);
+	m = calloc(1, sizeof *m);
 	content_make_image(shape->options, shape->size, 0);
 	m->random.state = 100 + (uint64_t)_i;
 	m->most = shape->most;

@@ -11,7 +11,8 @@
 struct ext2_inode wanted(uint16_t mode);
 
 uint32_t make_dir(struct ext2 *fs, uint32_t parent, const char *name);
-uint32_t directory_make_file(struct ext2 *fs, uint32_t parent, const char *name);
+uint32_t directory_make_file(struct ext2 *fs, uint32_t parent,
+			     const char *name);
 
 // -errno, or 0 and what it is.
 int find_name(struct ext2 *fs, uint32_t dir, const char *name, uint32_t *ino);
@@ -25,6 +26,7 @@ struct content_image fresh_image(uint32_t block_bytes, uint64_t blocks,
 
 bool has_index(struct ext2 *fs, uint32_t dir);
 
+TCase *directory_tables_case(void);  // directory_tables.c
 TCase *directory_model_case(void);   // directory_model.c
 TCase *directory_index_case(void);   // directory_index.c
 TCase *directory_hostile_case(void); // directory_hostile.c

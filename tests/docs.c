@@ -1,7 +1,8 @@
 // # What the documents say of the tree
 //
-// Links between the Markdown files lead somewhere, headings included, and every
-// program is in the catalogue and on the page of its chapter.
+// Links between the Markdown files lead somewhere, headings included; every
+// program is in the catalogue and on the page of its chapter; and a sample on the
+// page of the images is what the program prints.
 
 #define _GNU_SOURCE
 #include "ipc/channel/channel.h"
@@ -299,6 +300,102 @@ START_TEST(docs_tour_shows_no_pictures)
 }
 END_TEST
 
+// ## Samples
+//
+// In a block of code, "$ " begins a command, and what follows is what it prints;
+// "[...]" stands for any lines. A page's commands are played from top to bottom in
+// one empty folder, in which build/ leads to the programs.
+
+// True when `printed` is what the page says, up to the block's end or the next
+// command; *rest is then behind it.
+static bool is_what_was_printed(char **rest, char *printed)
+{
+	bool any = false;
+
+	while (**rest && strncmp(*rest, "$ ", 2) != 0 &&
+	       strncmp(*rest, "```", 3) != 0) {
+		size_t n = strcspn(*rest, "\n") + 1;
+
+		if (!strncmp(*rest, "[...]\n", n)) {
+			any = true;
+		} else {
+			while (any && *printed && strncmp(printed, *rest, n))
+				printed += strcspn(printed, "\n") + 1;
+			if (strncmp(printed, *rest, n) != 0)
+				return false;
+			printed += n;
+			any = false;
+		}
+		*rest += n;
+	}
+	return any || !*printed;
+}
+
+static void shell(const char *command)
+{
+	struct outcome done = run_shell(command);
+
+	ck_assert_msg(done.exit == 0, "%s: %s", command, done.err);
+	outcome_free(&done);
+}
+
+// How many commands were played.
+static int play_samples(const char *page)
+{
+	char folder[] = "/tmp/oslab-tests-docs-XXXXXX", command[1024];
+	char *text = read_whole(page), *rest = text;
+	int played = 0;
+
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(command, sizeof command, "ln -s \"$B\" %s/build", folder);
+	shell(command);
+	while ((rest = strstr(rest, "\n```\n$ "))) {
+		rest += 5;
+		while (!strncmp(rest, "$ ", 2)) {
+			int n = (int)strcspn(rest, "\n");
+
+			snprintf(command, sizeof command,
+				 "cd %s && export SOURCE_DATE_EPOCH=0 && "
+				 "umask 022 && { %.*s; } 2>&1",
+				 folder, n - 2, rest + 2);
+			rest += n + 1;
+
+			struct outcome said = run_shell(command);
+
+			ck_assert_msg(is_what_was_printed(&rest, said.out),
+				      "%s: this is not what it says:\n%s\n%s",
+				      page, command, said.out);
+			outcome_free(&said);
+			played++;
+		}
+	}
+	snprintf(command, sizeof command, "rm -rf %s", folder);
+	shell(command);
+	free(text);
+	return played;
+}
+
+START_TEST(docs_samples_are_true)
+{
+	ck_assert_int_ge(play_samples("fs/README.md"), 8);
+}
+END_TEST
+
+START_TEST(docs_finds_untrue_samples)
+{
+	char told[] = "a\n[...]\nd\n```\n", *rest = told;
+
+	ck_assert(is_what_was_printed(&rest, (char[]){ "a\nb\nc\nd\n" }));
+	ck_assert_str_eq(rest, "```\n");
+	rest = told;
+	ck_assert(!is_what_was_printed(&rest, (char[]){ "a\nb\nc\n" }));
+	rest = told;
+	ck_assert(!is_what_was_printed(&rest, (char[]){ "a\nd\ne\n" }));
+	rest = told;
+	ck_assert(!is_what_was_printed(&rest, (char[]){ "b\nd\n" }));
+}
+END_TEST
+
 Suite *docs_suite(void)
 {
 	Suite *suite = suite_create("docs");
@@ -312,5 +409,7 @@ Suite *docs_suite(void)
 	tcase_add_test(tcase, docs_table_of_mechanisms);
 	tcase_add_test(tcase, docs_table_of_policies);
 	tcase_add_test(tcase, docs_tour_shows_no_pictures);
+	tcase_add_test(tcase, docs_samples_are_true);
+	tcase_add_test(tcase, docs_finds_untrue_samples);
 	return suite;
 }

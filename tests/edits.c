@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests.h"
+#include "edits_parts.h"
 
 static char edits_folder[64];
 
@@ -383,5 +383,6 @@ Suite *edits_suite(void)
 	tcase_add_test(tcase, edits_diff_finds);
 	tcase_add_test(tcase, edits_diff_with_a_directory);
 	suite_add_tcase(suite, tcase);
+	suite_add_tcase(suite, edits_random_case());
 	return suite;
 }

@@ -15,5 +15,7 @@ Suite *img_suite(void)
 	add_img_copy_tests(suite);
 	add_img_hostile_tests(suite);
 	add_img_trouble_tests(suite);
+	add_img_kernel_tests(suite);
+	add_img_attack_tests(suite);
 	return suite;
 }

@@ -183,7 +183,7 @@ START_TEST(img_chmod_and_chown)
 	// As chmod(1) understands them.
 	for (size_t i = 0; i < n; i++)
 		img_prints("ok\n",
-			   "umask 0; : >f; chmod %s f; chmod -- %s f; "
+			   "umask 0; rm -f f; : >f; chmod %s f; chmod -- %s f; "
 			   "test 0$(stat -c %%a f) -eq %s && echo ok",
 			   rows[i].before, rows[i].mode, rows[i].after);
 	img_clean("x.img");

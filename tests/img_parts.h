@@ -55,5 +55,7 @@ void add_img_edit_tests(Suite *);
 void add_img_copy_tests(Suite *);
 void add_img_hostile_tests(Suite *);
 void add_img_trouble_tests(Suite *);
+void add_img_kernel_tests(Suite *);
+void add_img_attack_tests(Suite *);
 
 #endif

@@ -146,7 +146,7 @@ static enum state judge_state(const struct image *image, const char *where)
 	image_save("ours", &ours);
 	image_save("theirs", image);
 	ck_assert_int_le(
-		journal_shell(NULL, "e2fsck -E journal_only -fy theirs"), 1);
+		journal_shell(NULL, "e2fsck -E journal_only -y theirs"), 1);
 	struct image theirs = image_load("theirs");
 
 	ck_assert_msg(image_same(&ours, &theirs, false, why), "%s: %s", where,
@@ -406,7 +406,7 @@ START_TEST(magic_is_escaped)
 	}
 	ck_assert(live);
 	image_save("theirs", &image);
-	journal_shell(NULL, "e2fsck -E journal_only -fy theirs");
+	journal_shell(NULL, "e2fsck -E journal_only -y theirs");
 	struct image theirs = image_load("theirs");
 
 	ck_assert_mem_eq(theirs.bytes + 2400 * 1024, &magic, 4);

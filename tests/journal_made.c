@@ -339,7 +339,7 @@ static void replay_made(const struct made_kind *kind, struct random *random,
 	struct device *device = image_device(&image);
 	int error = journal_replay(device, &found);
 	struct image ours = image_of(device);
-	int exit = journal_shell(NULL, "e2fsck -E journal_only -fy theirs");
+	int exit = journal_shell(NULL, "e2fsck -E journal_only -y theirs");
 	struct image theirs = image_load("theirs");
 
 	ck_assert_msg(error == 0, "%s (block %u, wide %d, checksum %d)",

@@ -1,8 +1,9 @@
 // img mkfs: what it makes is what it was made of
 //
 // Images of a hard tree in all forms: e2fsck finds nothing, and the kernel, which
-// mounts them, shows the same tree in every attribute (as root). mkfs_sizes.c: how
-// large they are. mkfs_tars.c: archives and tables. mkfs_trouble.c: what goes wrong.
+// mounts them, shows the same tree in every attribute (as root). mkfs_back.c: what
+// get makes of them. mkfs_sizes.c: how large they are. mkfs_tars.c: archives and
+// tables. mkfs_trouble.c: what goes wrong.
 
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -209,6 +210,7 @@ Suite *mkfs_suite(void)
 	tcase_add_test(tcase, image_in_its_own_tree);
 	tcase_add_test(tcase, other_file_systems);
 	suite_add_tcase(suite, tcase);
+	add_mkfs_back_tests(suite);
 	add_mkfs_size_tests(suite);
 	add_mkfs_tar_tests(suite);
 	add_mkfs_trouble_tests(suite);

@@ -46,6 +46,7 @@ uint64_t mkfs_number(const char *image, const char *name);
 // How many names the folder has.
 int mkfs_names(void);
 
+void add_mkfs_back_tests(Suite *suite);    // mkfs_back.c
 void add_mkfs_size_tests(Suite *suite);    // mkfs_sizes.c
 void add_mkfs_tar_tests(Suite *suite);     // mkfs_tars.c
 void add_mkfs_trouble_tests(Suite *suite); // mkfs_trouble.c

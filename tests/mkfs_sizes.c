@@ -239,6 +239,72 @@ START_TEST(least_of_directories)
 }
 END_TEST
 
+// Few names can fill many blocks, when they are long: 13 of them four of 1 KiB.
+START_TEST(few_names_and_many_blocks)
+{
+	if (!mkfs_have("e2fsck"))
+		SKIP(MKFS_NEEDS);
+	for (int n = 10; n < 18; n++) {
+		mkfs_expect(0,
+			    "rm -rf tree image; mkdir tree; for i in $(seq "
+			    "%d); do printf tree/%%0255d\\\\n $i; done | "
+			    "xargs touch; $IMG mkfs image --quiet "
+			    "--from=tree --block-size=1024",
+			    n);
+		mkfs_check("image");
+	}
+}
+END_TEST
+
+// A group has no more inodes than a bitmap block has bits. Where many files are
+// small that must not make the image large: groups become smaller.
+START_TEST(many_inodes)
+{
+	static const int counts[] = { 8180, 8181, 8200, 33000, 40000 };
+
+	if (!mkfs_have("e2fsck"))
+		SKIP(MKFS_NEEDS);
+	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+		for (int b = 1; b <= 4; b *= 2) {
+			mkfs_expect(0,
+				    "echo '/f p 600 0 0 - - 0 - %d' >table && "
+				    "$IMG mkfs image --quiet --force "
+				    "--table=table --free=0 --block-size=%dK",
+				    counts[i], b);
+			mkfs_check("image");
+			// Of groups in eights a few blocks are left.
+			uint64_t inodes = mkfs_number("image", "Inode count");
+			uint64_t groups = inodes /
+					  mkfs_number("image",
+						      "Inodes per group");
+			ck_assert_uint_le(mkfs_number("image", "Free blocks"),
+					  8 * groups);
+			ck_assert_uint_le(size_of("image"), inodes * 340);
+		}
+	mkfs_expect_text(1, "want at least",
+			 "$IMG mkfs small --size=10M --inodes=100000");
+	mkfs_expect(0, "$IMG mkfs small --size=30M --inodes=100000");
+	mkfs_check("small");
+	// The log must fit into a group.
+	mkfs_expect(0, "$IMG mkfs small --force --size=135M --inodes=303100 "
+		       "--journal");
+	mkfs_check("small");
+}
+END_TEST
+
+START_TEST(sparse_output)
+{
+	struct stat info;
+	char path[128];
+
+	snprintf(path, sizeof path, "%s/image", mkfs_folder);
+	mkfs_expect(0, "$IMG mkfs image --quiet --size=4G --journal");
+	ck_assert_int_eq(stat(path, &info), 0);
+	ck_assert_int_eq(info.st_size, INT64_C(4) << 30);
+	ck_assert_int_le(info.st_blocks, (2 << 20) / 512);
+}
+END_TEST
+
 START_TEST(free_space)
 {
 	if (!mkfs_have("dumpe2fs"))
@@ -339,6 +405,9 @@ void add_mkfs_size_tests(Suite *suite)
 	tcase_add_test(tcase, impossible_plans);
 	tcase_add_test(tcase, least);
 	tcase_add_test(tcase, least_of_directories);
+	tcase_add_test(tcase, few_names_and_many_blocks);
+	tcase_add_test(tcase, many_inodes);
+	tcase_add_test(tcase, sparse_output);
 	tcase_add_test(tcase, free_space);
 	tcase_add_test(tcase, inodes);
 	tcase_add_test(tcase, journal_sizes);

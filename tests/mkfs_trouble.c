@@ -138,6 +138,45 @@ START_TEST(killed)
 }
 END_TEST
 
+// Ctrl-C: at once, and nothing is left.
+START_TEST(interrupted)
+{
+	mkfs_expect(0, "mkdir tree && for i in 1 2 3 4 5 6 7 8; do "
+		       "mkdir tree/$i; touch $(seq -f tree/$i/%%g 400); done; "
+		       "head -c 30M /dev/zero >tree/f; echo precious >image");
+	int names = mkfs_names();
+	for (int ms = 1; ms < 40; ms += 4) {
+		mkfs_expect(0,
+			    "timeout -s INT 0.%03d $IMG mkfs image --force "
+			    "--quiet --from=tree; s=$?; if [ $s = 0 ]; then "
+			    "e2fsck -fn image && echo precious >image; "
+			    "else [ $s = 124 ] && grep -q precious image; fi",
+			    ms);
+		ck_assert_int_eq(mkfs_names(), names);
+	}
+}
+END_TEST
+
+START_TEST(no_room_on_the_host)
+{
+	if (geteuid() != 0)
+		SKIP("needs root, to mount");
+	mkfs_expect(0, "mkdir tree small && head -c 3M /dev/urandom >tree/f");
+	struct outcome o = mkfs_shell(
+		"unshare -m sh -c 'mount -t tmpfs -o size=2M none small && "
+		"echo precious >small/image || exit 77; "
+		"$0 mkfs small/image --force --quiet --from=tree; [ $? = 1 ] "
+		"&& grep precious small/image && [ $(ls -A small) = image ] && "
+		"tar c tree | $0 mkfs small/image --force --quiet --from=-; "
+		"[ $? = 1 ] && [ $(ls -A small) = image ]' $IMG");
+	if (o.exit == 77)
+		SKIP("cannot mount a tmpfs here");
+	ck_assert_msg(o.exit == 0 && strstr(o.out, "ENOSPC"), "exit %d: %s",
+		      o.exit, o.out);
+	outcome_free(&o);
+}
+END_TEST
+
 START_TEST(output_is_full)
 {
 	mkfs_expect(1, "$IMG mkfs image --size=1M >/dev/full");
@@ -358,6 +397,8 @@ void add_mkfs_trouble_tests(Suite *suite)
 	tcase_add_test(tcase, replaces_only_when_forced);
 	tcase_add_test(tcase, host_is_full);
 	tcase_add_test(tcase, killed);
+	tcase_add_test(tcase, interrupted);
+	tcase_add_test(tcase, no_room_on_the_host);
 	tcase_add_test(tcase, output_is_full);
 	tcase_add_test(tcase, in_a_disk_image);
 	tcase_add_test(tcase, in_a_partition);

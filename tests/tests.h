@@ -45,8 +45,10 @@ Suite *fsck_suite(void);      // fs/ext2/check, img fsck
 Suite *mkfs_suite(void);      // img mkfs
 Suite *img_suite(void);       // img's commands
 Suite *explain_suite(void);   // img walk, dump, map, who
+Suite *teaching_suite(void); // img inject, undelete
 Suite *edits_suite(void);     // random edits, against a model and the kernel
 Suite *vsfs_suite(void);      // img exercise --ostep=vsfs
+Suite *fuzz_suite(void);      // the seeds of tests/fuzz
 Suite *bench_suite(void);
 Suite *build_suite(void); // the Makefile, deps.sh
 Suite *docs_suite(void);  // links, the catalogue

@@ -89,6 +89,7 @@ static int claim_inode(void *context, uint32_t ino, uint8_t *bytes, bool *dirty)
 	struct check *c = k->c;
 	struct disk_inode *inode = (void *)bytes;
 	uint32_t attributes = get32(inode->i_file_acl);
+	uint32_t resize = get32(inode->i_block[BLOCK_DOUBLE]);
 	bool changed = false;
 	int error = 0;
 
@@ -101,8 +102,8 @@ static int claim_inode(void *context, uint32_t ino, uint8_t *bytes, bool *dirty)
 		error = add_claim(k, attributes, 0, LEVEL_XATTR);
 	}
 	if (!error && ino == INO_RESIZE && c->has_resize && !c->resize_broken &&
-	    bit_get(c->twice, get32(inode->i_block[BLOCK_DOUBLE])))
-		return add_claim(k, get32(inode->i_block[BLOCK_DOUBLE]), 0, 2);
+	    block_valid(c, resize) && bit_get(c->twice, resize))
+		return add_claim(k, resize, 0, 2);
 	if (error || !has_claims(c, ino, inode))
 		return error;
 	return map_walk(c, c->map, inode, &changed, 0, claim_pointer, k);
@@ -327,8 +328,10 @@ static int settle(struct check *c, struct claim *claim, size_t n,
 				(k - from) * sizeof *claim);
 			agreed += k - from;
 		}
-		if (agreed > i)
-			error = give_copies(c, claim + i, agreed - i, entered);
+		if (agreed == i)
+			continue;
+		c->copied = true;
+		error = give_copies(c, claim + i, agreed - i, entered);
 	}
 	return error;
 }

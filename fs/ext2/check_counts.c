@@ -16,7 +16,9 @@ struct counting {
 	struct check *c;
 	uint8_t *right, *disk;
 	uint32_t group;
+	uint32_t released; // bits of the last bitmap
 	uint64_t free_blocks, free_inodes;
+	uint64_t said_blocks, said_inodes; // by the groups, before any repair
 };
 
 static void list(char *text, size_t room, const struct counting *k,
@@ -73,7 +75,7 @@ static void copy_bits(const uint64_t *bits, uint64_t from, uint32_t n,
 	for (uint32_t i = 0; i < n; i += 8) {
 		uint64_t at = from + i, word = bits[at / 64] >> at % 64;
 
-		if (at % 64 > 56)
+		if (at % 64 > 56 && i + (64 - at % 64) < n)
 			word |= bits[at / 64 + 1] << (64 - at % 64);
 		to[i / 8] = (uint8_t)word;
 	}
@@ -96,6 +98,25 @@ static uint32_t zeros(const uint8_t *bytes, uint32_t n)
 	return n - ones;
 }
 
+// What orphans had is still marked in the bitmap: that is no finding. Returns how
+// many bits have been cleared in k->disk.
+static uint32_t forget_released(struct counting *k, const uint64_t *released,
+				uint64_t base, uint32_t n)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; released && i < n; i++) {
+		uint8_t bit = (uint8_t)(1 << i % 8);
+
+		if (!bit_get(released, base + i) || k->right[i / 8] & bit ||
+		    !(k->disk[i / 8] & bit))
+			continue;
+		k->disk[i / 8] &= (uint8_t)~bit;
+		count++;
+	}
+	return count;
+}
+
 static int blocks_of_group(struct counting *k, uint32_t *free_blocks)
 {
 	struct check *c = k->c;
@@ -107,10 +128,13 @@ static int blocks_of_group(struct counting *k, uint32_t *free_blocks)
 	memset(k->right, 0xff, c->block_bytes);
 	copy_bits(c->used, start, n, k->right);
 	*free_blocks = zeros(k->right, n);
-	if (!error &&
-	    compare(k, "block-bitmap", "block", p->block_bitmap, start, n))
-		error = check_write(c, p->block_bitmap, k->right);
-	return error;
+	if (error)
+		return error;
+	k->released = forget_released(k, c->released, start, n);
+	p->free_blocks += k->released;
+	if (compare(k, "block-bitmap", "block", p->block_bitmap, start, n))
+		return check_write(c, p->block_bitmap, k->right);
+	return k->released ? check_write(c, p->block_bitmap, k->disk) : 0;
 }
 
 static int inodes_of_group(struct counting *k, uint32_t *free_inodes,
@@ -135,10 +159,13 @@ static int inodes_of_group(struct counting *k, uint32_t *free_inodes,
 		*directories += (kind[i] & KIND_TYPE) == TYPE_DIRECTORY;
 	}
 	*free_inodes = zeros(k->right, n);
-	if (!error &&
-	    compare(k, "inode-bitmap", "inode", p->inode_bitmap, first, n))
-		error = check_write(c, p->inode_bitmap, k->right);
-	return error;
+	if (error)
+		return error;
+	k->released = forget_released(k, c->released_inodes, first, n);
+	p->free_inodes += k->released;
+	if (compare(k, "inode-bitmap", "inode", p->inode_bitmap, first, n))
+		return check_write(c, p->inode_bitmap, k->right);
+	return k->released ? check_write(c, p->inode_bitmap, k->disk) : 0;
 }
 
 static bool count(struct counting *k, const char *code, const char *what,
@@ -166,6 +193,16 @@ static void total(struct check *c, const char *code, const char *what,
 	c->super_dirty = true;
 }
 
+// The kernel keeps the counts of groups as it goes, the totals only when it ends
+// well: where it did not, they are no finding.
+static void follow_groups(struct check *c, le32 *total_said, uint64_t sum)
+{
+	if (get32(*total_said) == sum)
+		return;
+	*total_said = put32((uint32_t)sum);
+	c->super_dirty = true;
+}
+
 static int count_groups(struct counting *k)
 {
 	struct check *c = k->c;
@@ -177,10 +214,14 @@ static int count_groups(struct counting *k)
 		uint32_t blocks = 0, inodes = 0, directories = 0;
 
 		error = blocks_of_group(k, &blocks);
+		changed |= k->released;
 		if (!error)
 			error = inodes_of_group(k, &inodes, &directories);
+		changed |= k->released;
 		if (error)
 			return error;
+		k->said_blocks += p->free_blocks;
+		k->said_inodes += p->free_inodes;
 		changed |= count(k, "group-free-blocks", "free blocks",
 				 &p->free_blocks, blocks);
 		changed |= count(k, "group-free-inodes", "free inodes",
@@ -206,6 +247,10 @@ int check_counts(struct check *c)
 	free(k.disk);
 	if (error)
 		return error;
+	if (c->unclean || c->released || !(get16(c->super.s_state) & STATE_CLEAN)) {
+		follow_groups(c, &c->super.s_free_blocks_count, k.said_blocks);
+		follow_groups(c, &c->super.s_free_inodes_count, k.said_inodes);
+	}
 	total(c, "free-blocks", "free blocks", &c->super.s_free_blocks_count,
 	      k.free_blocks);
 	total(c, "free-inodes", "free inodes", &c->super.s_free_inodes_count,

@@ -5,7 +5,8 @@
 // the descriptor, its copy in group 1, and the layout of mke2fs, which puts block
 // bitmap, inode bitmap and table at the head of the group in this order. The
 // descriptor is believed if it is possible, unless the other two agree with each
-// other against it. Nothing is searched for and no table is read for this, so a
+// other against it, or there is a root directory where mke2fs puts it and none
+// where group 0 says. Nothing is searched for and no table is read for this, so a
 // lost table costs no time: it is read as it stands in the place decided upon.
 
 #include <errno.h>
@@ -56,9 +57,8 @@ bool block_is_metadata(const struct check *c, uint32_t block)
 	       block - p->inode_table < c->table_blocks;
 }
 
-// NULL, or what is wrong, and with which block.
-static const char *place_fault(const struct check *c, uint32_t group,
-			       const struct place *p, uint32_t *block)
+const char *group_fault(const struct check *c, uint32_t group,
+			const struct place *p, uint32_t *block)
 {
 	uint32_t first = group_start(c, group) + group_super_blocks(c, group);
 	uint32_t end = group_end(c, group);
@@ -100,6 +100,43 @@ static bool same_place(const struct place *a, const struct place *b)
 	       a->inode_table == b->inode_table;
 }
 
+// A bitmap's place is put right: where mke2fs has it, or beside the table. What a
+// file had there becomes its copy, as a bitmap is metadata (check_claims.c).
+static void place_bitmap(const struct check *c, uint32_t group,
+			 struct place *p, uint32_t *bitmap, uint32_t usual)
+{
+	uint32_t table = p->inode_table, after = table + c->table_blocks;
+	const uint32_t tries[] = { *bitmap,   usual, table - 2,
+				   table - 1, after, after + 1 };
+	uint32_t first = group_start(c, group) + group_super_blocks(c, group);
+	uint32_t other = bitmap == &p->block_bitmap ? p->inode_bitmap
+						    : p->block_bitmap;
+
+	for (size_t i = 0; i < sizeof tries / sizeof *tries; i++)
+		if (tries[i] >= first && tries[i] < group_end(c, group) &&
+		    tries[i] != other && tries[i] - table >= c->table_blocks) {
+			*bitmap = tries[i];
+			return;
+		}
+}
+
+// What is possible of a descriptor without a copy is kept: above all the table,
+// since nothing else says where the inodes are.
+static struct place mended(const struct check *c, uint32_t group,
+			   const struct place *said, const struct place *usual)
+{
+	struct place p = *said;
+	uint32_t ignored;
+
+	if (p.inode_table >= group_end(c, group) ||
+	    p.inode_table < group_start(c, group) ||
+	    (!group && !root_at(c, p.inode_table)))
+		p.inode_table = usual->inode_table;
+	place_bitmap(c, group, &p, &p.block_bitmap, usual->block_bitmap);
+	place_bitmap(c, group, &p, &p.inode_bitmap, usual->inode_bitmap);
+	return group_fault(c, group, &p, &ignored) ? *usual : p;
+}
+
 static void check_place(struct check *c, uint32_t group, const uint8_t *copy)
 {
 	struct place *p = &c->groups[group], other, usual;
@@ -111,8 +148,15 @@ static void check_place(struct check *c, uint32_t group, const uint8_t *copy)
 	decode(copy, group, &other);
 	usual = other;
 	group_layout(c, group, &usual);
-	why = place_fault(c, group, p, &block);
-	usable = !place_fault(c, group, &other, &ignored);
+	why = group_fault(c, group, p, &block);
+	usable = !group_fault(c, group, &other, &ignored) &&
+		 (group || root_at(c, other.inode_table) ||
+		  !root_at(c, p->inode_table));
+	if (!why && !group && !root_at(c, p->inode_table) &&
+	    root_at(c, usual.inode_table)) {
+		why = "inode table holds no root directory";
+		block = p->inode_table;
+	}
 	if (!why && usable && !same_place(p, &other) &&
 	    same_place(&other, &usual)) {
 		why = "places are not those of its copy";
@@ -121,8 +165,9 @@ static void check_place(struct check *c, uint32_t group, const uint8_t *copy)
 	if (!why)
 		return;
 	if (!usable) {
-		other = usual;
-		repair = "takes the place that mke2fs gives it";
+		other = mended(c, group, p, &usual);
+		repair = "keeps what is possible of it, and takes the places "
+			 "that mke2fs gives the rest";
 	}
 	if (problem(c, "group-descriptor", 0, 0, group_start(c, 0) + 1, repair,
 		    "The descriptor of group %u is damaged: its %s (block %u)",

@@ -16,7 +16,7 @@
 
 #include "fs/ext2/check_parts.h"
 
-enum { PIECE_BYTES = 256 << 10 };
+enum { PIECE_BYTES = 64 << 10 };
 
 static uint64_t inode_at(const struct check *c, uint32_t ino)
 {
@@ -292,10 +292,14 @@ static int reserved_inode(struct check *c, uint32_t ino,
 	c->kind[ino] = KIND_RESERVED;
 	if (ino == INO_BAD_BLOCKS)
 		return bad_blocks_inode(c, inode, dirty);
-	if (ino == INO_RESIZE && c->has_resize)
+	if (ino == INO_RESIZE && c->has_resize) {
+		c->large |= inode_size(inode) > INT32_MAX;
 		return resize_check(c, ino, inode, dirty);
-	if (ino == INO_JOURNAL && c->has_journal)
+	}
+	if (ino == INO_JOURNAL && c->has_journal) {
+		zero_field(c, ino, &inode->i_file_acl, 4, "i_file_acl", dirty);
 		return map_check(c, ino, inode, dirty);
+	}
 	if (has_content(inode) &&
 	    problem(c, "reserved-inode", 0, ino, 0, "clears it",
 		    "it is reserved, and should be empty")) {
@@ -336,21 +340,23 @@ static bool root_kept(struct check *c, struct disk_inode *inode, bool *dirty)
 		memset(inode, 0, c->inode_bytes);
 		return false;
 	}
-	inode->i_mode = put16(S_IFDIR | (mode & 07777 ? mode & 07777 : 0755));
+	inode->i_mode = put16(S_IFDIR | (mode & 0111 ? mode & 07777 : 0755));
 	return true;
 }
 
+static bool clock_was_wrong(const struct check *c, le32 seconds)
+{
+	return get32(seconds) && get32(seconds) < c->inodes;
+}
+
 // Times of deletion this small are inode numbers: the list of orphans goes
-// through this field. Only where the clock was right when the image was used.
+// through this field. Not where the clock was wrong when the image was used.
 static bool is_list_link(const struct check *c, uint32_t dtime)
 {
-	uint32_t latest = get32(c->super.s_wtime);
-
-	if (get32(c->super.s_mtime) > latest)
-		latest = get32(c->super.s_mtime);
-	if (get32(c->super.s_mkfs_time) > latest)
-		latest = get32(c->super.s_mkfs_time);
-	return dtime && dtime < c->inodes && c->inodes < latest;
+	return dtime && dtime < c->inodes &&
+	       !clock_was_wrong(c, c->super.s_wtime) &&
+	       !clock_was_wrong(c, c->super.s_mtime) &&
+	       !clock_was_wrong(c, c->super.s_mkfs_time);
 }
 
 // True: it is in use.
@@ -448,22 +454,40 @@ static void numbers(struct check *c)
 	}
 }
 
+// Features need revision 1; what their words hold before that means nothing.
+static void large_files(struct check *c)
+{
+	struct disk_super *s = &c->super;
+	bool old = !get32(s->s_rev_level);
+
+	if (!old && get32(s->s_feature_ro_compat) & RO_COMPAT_LARGE_FILE)
+		return;
+	if (!problem(c, "super-large-file", SAFE, 0, 0,
+		     old ? "makes it revision 1, and sets the feature"
+			 : "sets the feature",
+		     "There are files of 2 GiB and more, but the superblock "
+		     "lacks the feature large_file"))
+		return;
+	if (old) {
+		s->s_rev_level = put32(1);
+		s->s_first_ino = put32(INO_FIRST);
+		s->s_inode_size = put16(INODE_BYTES_OLD);
+		s->s_feature_compat = s->s_feature_incompat = put32(0);
+		s->s_feature_ro_compat = put32(0);
+	}
+	s->s_feature_ro_compat = put32(get32(s->s_feature_ro_compat) |
+				       RO_COMPAT_LARGE_FILE);
+	c->super_dirty = true;
+}
+
 int check_inodes(struct check *c)
 {
 	int error;
 
 	c->result->fragmented = 0;
 	error = inodes_each(c, check_inode, c, "inodes", 0, 0.5);
-	if (!error && c->large && get32(c->super.s_rev_level) &&
-	    !(get32(c->super.s_feature_ro_compat) & RO_COMPAT_LARGE_FILE) &&
-	    problem(c, "super-large-file", SAFE, 0, 0, "sets the feature",
-		    "There are files of 2 GiB and more, but the superblock "
-		    "lacks the feature large_file")) {
-		c->super.s_feature_ro_compat =
-			put32(get32(c->super.s_feature_ro_compat) |
-			      RO_COMPAT_LARGE_FILE);
-		c->super_dirty = true;
-	}
+	if (!error && c->large)
+		large_files(c);
 	numbers(c);
 	return error;
 }

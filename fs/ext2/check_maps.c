@@ -5,9 +5,11 @@
 // visitor can change a pointer or say that its subtree is not to be entered. It
 // never enters a block twice on one path: it goes down at most three levels.
 //
-// For the check, the visitor claims each block. A block of the map that has a
-// claimer already is not entered again: all walks together cost no more than the
-// blocks there are, however often a hostile image lets maps share blocks.
+// For the check, the visitor claims each block. A block of the map is entered once:
+// all walks together cost no more than the blocks there are, however often a
+// hostile image lets maps share blocks. One that was claimed before as something
+// else is entered all the same: what it leads to is in use, and a repair that took
+// it for free would write over it.
 
 #include <errno.h>
 #include <stdio.h>
@@ -97,16 +99,19 @@ int map_walk(struct check *c, uint8_t *const buffers[3],
 			  .flags = flags,
 			  .visit = visit,
 			  .context = context };
-	uint64_t logical = 0;
 	int status = 0;
 
 	for (uint32_t i = 0; !status && i < BLOCK_POINTERS; i++) {
 		int level = i < BLOCKS_DIRECT ? 0 : (int)i - BLOCK_SINGLE + 1;
 		struct pointer p = { .level = level, .index = i };
+		uint64_t logical = i < BLOCKS_DIRECT ? i : BLOCKS_DIRECT;
 
+		if (!get32(inode->i_block[i]) && !(flags & MAP_HOLES))
+			continue;
+		for (int below = 1; below < level; below++)
+			logical += span(c, below);
 		status = walk_pointer(&w, &inode->i_block[i], &p, logical,
 				      dirty);
-		logical += span(c, level);
 	}
 	return status < 0 ? status : 0;
 }
@@ -349,13 +354,14 @@ static int check_pointer(void *context, struct pointer *p)
 		k->data++;
 		k->last = p->logical + UINT64_C(1);
 	}
-	if (block_claim(c, p->value)) {
+	if (block_claim(c, p->value))
 		c->kind[k->ino] |= KIND_TWICE;
-		if (p->level) {
-			k->partial = true;
-			return MAP_SKIP;
-		}
+	if (p->level && bit_get(c->entered, p->value)) {
+		k->partial = true;
+		return MAP_SKIP;
 	}
+	if (p->level)
+		bit_set(c->entered, p->value);
 	if (!p->level && k->directory)
 		return note_dir_block(k, p->value, p->logical);
 	return 0;

@@ -4,7 +4,9 @@
 //     check_names.c   paths, found when the first finding needs one
 //     check_super.c   superblock, and its copies
 //     check_groups.c  descriptors; what is metadata
-//     check_special.c journal, resize inode, list of orphans
+//     check_special.c journal
+//     check_orphans.c files deleted while open
+//     check_resize.c  the inode that keeps room for descriptors
 //     check_inodes.c  each inode's fields             (pass 1)
 //     check_kinds.c   what an inode of each kind may hold
 //     check_maps.c    the walk along an inode's block map
@@ -64,6 +66,8 @@ struct named { // where an inode has its name
 	uint32_t block;
 };
 
+enum { NOTED_MOST = 32 };
+
 struct check {
 	struct device *device;
 	struct device *overlay; // of a check without repair that must replay
@@ -71,6 +75,7 @@ struct check {
 	struct check_result *result;
 	unsigned round;
 	bool changed; // in this round
+	bool copied;  // blocks that two claimed: what was read before is old
 
 	struct disk_super super;
 	bool super_dirty;
@@ -78,6 +83,7 @@ struct check {
 	uint32_t first_ino, group_count, blocks_per_group, inodes_per_group;
 	uint32_t table_blocks, desc_blocks, reserved_gdt, pointers;
 	bool resize_broken; // it is to be made anew
+	bool journal_lost;  // the same
 	uint32_t lost_hint; // the block of lost+found that had room last
 	bool filetype, has_index, has_journal, has_resize;
 	uint64_t source; // the byte whose superblock was taken; 0: the first
@@ -88,8 +94,11 @@ struct check {
 	uint8_t *descs;  // as on the disk
 	uint64_t *used;  // a bit a block
 	uint64_t *twice; // claimed again
+	uint64_t *entered; // as blocks of maps: those below are claimed
 	uint64_t twice_count;
-	uint32_t free_cursor;
+	uint64_t *released; // blocks and inodes of orphans, a bit each: that the
+	uint64_t *released_inodes; // bitmaps still have them is no finding
+	bool unclean; // in use at the last end: totals lag behind the groups
 
 	uint8_t *kind;   // by ino, from 1 on
 	uint16_t *links; // that the inode says
@@ -104,6 +113,11 @@ struct check {
 	size_t xattr_count, xattr_room;
 	uint64_t *names; // of directories of several blocks: hashes, a table
 	size_t name_count, name_room;
+	struct noted {
+		uint64_t hash;
+		uint32_t dir;
+	} noted[NOTED_MOST]; // on their way into the table
+	size_t noted_count;
 	uint32_t *twin_dirs; // where a hash came twice
 	size_t twin_dir_count, twin_dir_room;
 	uint32_t lost; // lost+found, once it is looked for
@@ -191,6 +205,8 @@ const char *check_name(const void *name, size_t length, char text[NAME_TEXT]);
 // ## Superblock and groups
 
 int super_find(struct check *c);
+// Whether an inode table at that block begins with a root.
+bool root_at(const struct check *c, uint64_t table);
 void super_geometry(struct check *c);
 int super_fields(struct check *c); // those that only have to be sensible
 int super_copies(struct check *c);
@@ -204,6 +220,9 @@ int groups_mark(struct check *c);  // metadata into `used`
 int groups_write(struct check *c); // descriptors, from c->groups
 bool group_holds_super(const struct check *c, uint32_t group);
 bool block_is_metadata(const struct check *c, uint32_t block);
+// NULL, or what is wrong with a descriptor, and with which block.
+const char *group_fault(const struct check *c, uint32_t group,
+			const struct place *place, uint32_t *block);
 uint32_t group_start(const struct check *c, uint32_t group);
 uint32_t group_end(const struct check *c, uint32_t group);
 uint32_t group_super_blocks(const struct check *c, uint32_t group);
@@ -348,6 +367,7 @@ int orphans_check(struct check *c);
 int resize_check(struct check *c, uint32_t ino, struct disk_inode *inode,
 		 bool *dirty);
 int resize_rebuild(struct check *c);
+int journal_rebuild(struct check *c);
 void journal_drop(struct check *c);
 
 #endif

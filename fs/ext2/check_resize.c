@@ -70,6 +70,8 @@ static int reserved_block(struct check *c, uint32_t i, bool make, bool *right)
 			*right &= get32(pointers[n]) == there;
 		n++;
 	}
+	for (; !make && n < c->pointers; n++)
+		*right &= !get32(pointers[n]);
 	return make ? check_write(c, block, c->block) : 0;
 }
 

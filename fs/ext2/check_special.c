@@ -1,18 +1,14 @@
-// check_special.c - the journal, the list of orphans, the resize inode
+// check_special.c - the journal
 //
-// What comes before all else, since it changes the rest: transactions in the
-// journal are replayed; files that were deleted while somebody had them open, and
-// stand in a list through their times of deletion, are deleted; those that were
-// being cut are cut.
+// It comes before all else, since it changes the rest: its transactions are
+// replayed.
 //
 // A journal whose inode or superblock is damaged is of no use. The inode is taken
 // from its copy in the superblock, if that leads to a journal; the journal's
-// superblock is written anew (what the log held is lost); else the file system
-// becomes one without a journal, which any tool can give one again.
-//
-// The resize inode owns the blocks behind the descriptors that are kept for more
-// of them, and their copies in other groups: it follows from the superblock, and
-// is made anew where it differs.
+// superblock is written anew (what the log held is lost). Where that is not
+// possible the file system loses its journal for the moment, and is given an empty
+// one in one piece once it is known which blocks are free: on a nearly full image
+// it stays without.
 
 #include <errno.h>
 #include <stdlib.h>
@@ -149,6 +145,7 @@ static int give_up_journal(struct check *c)
 
 	free(zeros);
 	journal_drop(c);
+	c->journal_lost = true;
 	return error;
 }
 
@@ -272,6 +269,7 @@ static int replay(struct check *c, uint32_t block)
 
 	if (!fix && !c->overlay)
 		return 0;
+	c->unclean = true;
 	error = super_write(c);
 	if (!error)
 		error = journal_replay(c->device, &found);
@@ -294,10 +292,9 @@ static int check_no_journal(struct check *c)
 	struct disk_super *s = &c->super;
 	static const uint8_t none[16];
 
-	if (!get32(s->s_rev_level) ||
-	    (!wants_replay(c) && !get32(s->s_journal_inum) &&
-	     !get32(s->s_journal_dev) &&
-	     !memcmp(s->s_journal_uuid, none, sizeof none)))
+	if (!wants_replay(c) && !get32(s->s_journal_inum) &&
+	    !get32(s->s_journal_dev) &&
+	    !memcmp(s->s_journal_uuid, none, sizeof none))
 		return 0;
 	if (problem(c, "super-journal", 0, 0, 0, "clears these fields",
 		    "The superblock speaks of a journal, but lacks the feature "
@@ -370,7 +367,8 @@ static int check_inode_of_log(struct check *c, uint8_t *inode)
 
 		if (!problem(c, "journal-inode", 0, INO_JOURNAL, 0,
 			     copy ? "restores it from its copy"
-				  : "gives the journal up",
+				  : "makes a new journal, as far as there is "
+				    "room",
 			     "the journal's inode is damaged: %s", why))
 			return 0;
 		if (!copy)
@@ -408,100 +406,81 @@ int journal_check(struct check *c)
 	return error;
 }
 
-// ## Orphans
+// ## A new one
 
-struct cutting {
-	uint64_t end;
-	uint64_t budget;
-};
-
-static int cut_pointer(void *context, struct pointer *p)
+// The first of so many free blocks in a row; 0: there are none.
+static uint32_t free_run(const struct check *c, uint32_t wanted)
 {
-	struct cutting *k = context;
+	uint32_t n = 0;
 
-	if (p->logical >= k->end) {
-		p->value = 0;
-		return MAP_SKIP;
+	for (uint32_t block = c->first_data + 1; block < c->blocks; block++) {
+		n = bit_get(c->used, block) ? 0 : n + 1;
+		if (n == wanted)
+			return block + 1 - wanted;
 	}
-	if (p->level && !k->budget--)
-		return MAP_STOP;
 	return 0;
 }
 
-static int finish_orphan(struct check *c, uint32_t ino,
-			 struct disk_inode *inode)
+static int fill_inode(struct check *c, struct disk_inode *inode, uint32_t first,
+		      uint32_t blocks)
 {
-	struct cutting k = { .budget = c->blocks };
-	bool dirty = true;
-	int error = 0;
+	uint32_t *data = calloc(blocks, sizeof *data);
+	uint64_t size = (uint64_t)blocks * c->block_bytes;
+	le32 now = put32((uint32_t)c->now);
+	size_t map_used = 0;
+	int error = data ? 0 : -ENOMEM;
 
-	if (!get16(inode->i_links_count)) {
-		inode->i_dtime = put32((uint32_t)c->now);
-	} else {
-		inode->i_dtime = put32(0);
-		k.end = (inode_size(inode) + c->block_bytes - 1) /
-			c->block_bytes;
-		if (inode_maps(c, inode))
-			error = map_walk(c, c->map, inode, &dirty, 0,
-					 cut_pointer, &k);
+	for (uint32_t i = 0; !error && i < blocks; i++) {
+		data[i] = first + i;
+		bit_set(c->used, first + i);
 	}
-	return error ? error : inode_write(c, ino, inode);
-}
-
-static bool orphan_possible(const struct check *c, uint32_t ino,
-			    const struct disk_inode *inode)
-{
-	enum entry_type kind = kind_of(get16(inode->i_mode));
-
-	return kind && ino >= c->first_ino &&
-	       (!get16(inode->i_links_count) || kind == TYPE_REGULAR ||
-		kind == TYPE_DIRECTORY || kind == TYPE_SYMLINK);
-}
-
-static int one_orphan(struct check *c, uint32_t ino, uint32_t *next)
-{
-	struct disk_inode *inode = calloc(1, c->inode_bytes);
-	int error = inode ? 0 : -ENOMEM;
-	bool links;
-
-	*next = 0;
-	if (!error && ino <= c->inodes)
-		error = inode_read(c, ino, inode);
-	if (!error && !orphan_possible(c, ino, inode)) {
-		problem(c, "orphan-list", 0, 0, 0, "ends the list there",
-			"The list of orphans leads to inode %u, which cannot "
-			"be one",
-			ino);
-		free(inode);
-		return 0;
-	}
-	if (!error) {
-		*next = get32(inode->i_dtime);
-		links = get16(inode->i_links_count);
-		if (problem(c, "orphan", SAFE, ino, 0,
-			    links ? "cuts it" : "deletes it",
-			    links ? "it was being cut to its size"
-				  : "it was deleted while it was open") ||
-		    c->overlay)
-			error = finish_orphan(c, ino, inode);
-	}
-	free(inode);
+	if (!error)
+		error = map_build(c, inode, data, blocks, NULL, 0, &map_used);
+	free(data);
+	inode->i_mode = put16(S_IFREG | 0600);
+	inode->i_links_count = put16(1);
+	inode->i_atime = inode->i_ctime = inode->i_mtime = now;
+	inode->i_size = put32((uint32_t)size);
+	inode->i_size_high = put32((uint32_t)(size >> 32));
+	inode->i_blocks = put32((uint32_t)((blocks + map_used) *
+					   (c->block_bytes / 512)));
 	return error;
 }
 
-int orphans_check(struct check *c)
+static void name_journal(struct check *c, const struct disk_inode *inode)
 {
-	uint32_t ino = get32(c->super.s_last_orphan);
-	uint64_t left = c->result->left;
-	int error = 0;
+	struct disk_super *s = &c->super;
 
-	if (!ino)
+	set_bits(&s->s_feature_compat, 0, COMPAT_HAS_JOURNAL);
+	s->s_journal_inum = put32(INO_JOURNAL);
+	s->s_jnl_backup_type = 1;
+	memcpy(s->s_jnl_blocks, inode->i_block, sizeof inode->i_block);
+	s->s_jnl_blocks[BLOCK_POINTERS] = inode->i_size_high;
+	s->s_jnl_blocks[BLOCK_POINTERS + 1] = inode->i_size;
+	c->has_journal = true;
+	c->super_dirty = true;
+}
+
+int journal_rebuild(struct check *c)
+{
+	uint64_t blocks = ext2_journal_blocks(c->blocks, c->block_bytes);
+	struct disk_inode *inode;
+	uint32_t first, map = (uint32_t)(blocks / c->pointers) + 3;
+	int error;
+
+	if (!c->journal_lost || !blocks)
 		return 0;
-	for (uint32_t n = 0; !error && ino && n < c->inodes; n++)
-		error = one_orphan(c, ino, &ino);
-	if (!error && (c->overlay || left == c->result->left)) {
-		c->super.s_last_orphan = put32(0);
-		c->super_dirty = true;
-	}
+	first = free_run(c, (uint32_t)blocks + map);
+	if (!first)
+		return 0;
+	inode = calloc(1, c->inode_bytes);
+	error = inode ? fill_inode(c, inode, first, (uint32_t)blocks) : -ENOMEM;
+	if (!error)
+		error = inode_write(c, INO_JOURNAL, inode);
+	if (!error)
+		error = new_log_super(c, first, blocks);
+	if (!error)
+		name_journal(c, inode);
+	free(inode);
 	return error;
 }

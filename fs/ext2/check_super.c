@@ -10,7 +10,8 @@
 // size the groups 1, 3, 5, 7, 9 ... as mke2fs lays them out, and the same with the
 // group size that the first superblock says. The first copy that leads to a root
 // is taken. If there is none, but the first superblock agrees with itself, the
-// root is what is damaged.
+// root is what is damaged; else the copy of group 1 is looked for wherever any
+// group size would put it.
 //
 // An image of one group has no copy. Its superblock is mended where what is wrong
 // follows from the rest (sizes in blocks from the device, inodes from groups).
@@ -27,7 +28,7 @@ const uint32_t ext2_checked[3] = {
 	COMPAT_DIR_PREALLOC | COMPAT_HAS_JOURNAL | COMPAT_EXT_ATTR |
 		COMPAT_RESIZE_INODE | COMPAT_DIR_INDEX,
 	INCOMPAT_FILETYPE | INCOMPAT_RECOVER,
-	RO_COMPAT_SPARSE_SUPER | RO_COMPAT_LARGE_FILE | RO_COMPAT_BTREE_DIR |
+	RO_COMPAT_SPARSE_SUPER | RO_COMPAT_LARGE_FILE |
 		RO_COMPAT_DIR_NLINK | RO_COMPAT_EXTRA_ISIZE,
 };
 
@@ -153,8 +154,7 @@ static bool fits(const struct check *c)
 	return c->blocks <= c->device->bytes / c->block_bytes;
 }
 
-// Whether an inode table at that block begins with a root.
-static bool root_at(struct check *t, uint64_t table)
+bool root_at(const struct check *t, uint64_t table)
 {
 	struct disk_inode inode;
 	uint8_t entry[12];
@@ -172,11 +172,82 @@ static bool root_at(struct check *t, uint64_t table)
 	       entry[4] == 12 && entry[6] == 1 && entry[8] == '.';
 }
 
+static struct place place_said(const struct disk_group *group)
+{
+	return (struct place){
+		.block_bitmap = get32(group->bg_block_bitmap),
+		.inode_bitmap = get32(group->bg_inode_bitmap),
+		.inode_table = get32(group->bg_inode_table),
+	};
+}
+
+// Descriptor 0, and whether what it says is possible.
+static bool first_group(const struct check *t, struct place *place, bool *sound)
+{
+	struct disk_group group;
+	uint32_t block;
+
+	if (device_read(t->device, (t->first_data + 1ull) * t->block_bytes,
+			&group, GROUP_BYTES))
+		return false;
+	*place = place_said(&group);
+	*sound = !group_fault(t, 0, place, &block);
+	return true;
+}
+
+// How many of the first descriptors are not possible in this geometry.
+static uint32_t misplaced_groups(const struct check *c,
+				 const struct disk_super *s)
+{
+	struct check t = *c;
+	uint32_t faults = 0, ignored;
+
+	t.super = *s;
+	super_geometry(&t);
+	for (uint32_t i = 0; i < t.group_count; i++) {
+		struct disk_group group;
+		struct place place;
+
+		if (device_read(t.device,
+				(t.first_data + 1ull) * t.block_bytes +
+					(uint64_t)i * GROUP_BYTES,
+				&group, GROUP_BYTES))
+			return t.group_count;
+		place = place_said(&group);
+		faults += group_fault(&t, i, &place, &ignored) != NULL;
+	}
+	return faults;
+}
+
+// For the number of blocks reserved: as many as there are before the first of the
+// first group's bitmaps and table. More than it says now: false.
+static bool less_reserved(const struct check *c, struct disk_super *s)
+{
+	struct check t = *c;
+	uint32_t first, end;
+	struct place place;
+	bool sound;
+
+	t.super = *s;
+	super_geometry(&t);
+	first = t.first_data + 1 + t.desc_blocks;
+	if (!t.has_resize || !first_group(&t, &place, &sound))
+		return false;
+	end = place.block_bitmap < place.inode_bitmap ? place.block_bitmap
+						      : place.inode_bitmap;
+	if (place.inode_table < end)
+		end = place.inode_table;
+	if (end < first || end - first >= t.reserved_gdt)
+		return false;
+	s->s_reserved_gdt_blocks = put16(end - first);
+	return true;
+}
+
 static bool leads_to_root(struct check *c, const struct disk_super *s)
 {
 	struct check t = *c;
-	struct disk_group group;
-	struct place place;
+	struct place said, place;
+	bool sound;
 
 	if (fault_of(s))
 		return false;
@@ -184,11 +255,10 @@ static bool leads_to_root(struct check *c, const struct disk_super *s)
 	super_geometry(&t);
 	if (!groups_hold(&t))
 		return false;
-	if (device_read(t.device, (t.first_data + 1ull) * t.block_bytes, &group,
-			GROUP_BYTES))
+	if (!first_group(&t, &said, &sound))
 		return false;
 	group_layout(&t, 0, &place);
-	return root_at(&t, get32(group.bg_inode_table)) ||
+	return (sound && root_at(&t, said.inode_table)) ||
 	       root_at(&t, place.inode_table);
 }
 
@@ -274,6 +344,30 @@ static int find_copy(struct check *c, const struct disk_super *first, bool any,
 	return error;
 }
 
+// The copy of group 1, of whatever group size: 130,000 short reads at most.
+static int look_everywhere(struct check *c, struct disk_super *copy,
+			   uint64_t *found)
+{
+	for (uint32_t log = 0; log <= LOG_MOST; log++)
+		for (uint32_t each = 256; each <= 8192u << log; each += 8) {
+			uint64_t at = ((uint64_t)each + !log) << (10 + log);
+			bool good;
+			int error;
+
+			if (at >= c->device->bytes)
+				break;
+			error = copy_at(c, at, log, copy, &good);
+			if (error)
+				return error;
+			if (good && get32(copy->s_blocks_per_group) == each &&
+			    get16(copy->s_block_group_nr) == 1) {
+				*found = at;
+				return 0;
+			}
+		}
+	return 0;
+}
+
 // With --superblock: this one or none.
 static int given_copy(struct check *c, struct disk_super *copy, uint64_t *found)
 {
@@ -297,39 +391,62 @@ static int given_copy(struct check *c, struct disk_super *copy, uint64_t *found)
 
 // ## Mending one that has no copy
 
+// One try of many: the numbers that cannot be read are put together in some way.
+// `kept`: those of blocks and inodes stay as they are.
+static bool mend_so(struct check *c, struct disk_super *s, uint32_t log,
+		    uint32_t each, uint32_t inode_bytes, bool kept)
+{
+	uint64_t blocks = c->device->bytes / (1024ull << log);
+	uint32_t groups, inodes = get32(s->s_inodes_count);
+
+	s->s_magic = put16(EXT2_MAGIC);
+	s->s_log_block_size = s->s_log_cluster_size = put32(log);
+	s->s_first_data_block = put32(!log);
+	s->s_rev_level = put32(1);
+	if (!kept)
+		s->s_blocks_count = put32(blocks > UINT32_MAX ? UINT32_MAX
+							      : blocks);
+	s->s_blocks_per_group = s->s_clusters_per_group = put32(each);
+	s->s_inode_size = put16(inode_bytes);
+	s->s_first_ino = put32(INO_FIRST);
+	if (!each || get32(s->s_blocks_count) < 8)
+		return false;
+	groups = groups_of(s);
+	if (kept && !(inodes % groups))
+		s->s_inodes_per_group = put32(inodes / groups);
+	if (!kept)
+		s->s_inodes_count =
+			put32(groups * get32(s->s_inodes_per_group));
+	if (get16(s->s_reserved_gdt_blocks) > 256u << log)
+		s->s_reserved_gdt_blocks = put16(256u << log);
+	if (fault_of(s))
+		return false;
+	less_reserved(c, s);
+	return super_sane(c, s);
+}
+
+// A root is the best proof. Where there is none, all descriptors have to be
+// possible, and the numbers of blocks and inodes to be those that are said.
 static bool mend(struct check *c, struct disk_super *s)
 {
-	static const uint16_t inode_sizes[] = { 256, 128 };
 	const struct disk_super old = *s;
+	const uint32_t inode_bytes[] = { get16(old.s_inode_size), 256, 128, 512,
+					 1024 };
+	enum { LOGS = LOG_MOST + 1, EACHS = 3, SIZES = 5,
+	       TRIES = LOGS * EACHS * SIZES };
 
-	for (uint32_t i = 0; i < (LOG_MOST + 1) * 2 * 2; i++) {
-		uint32_t log = (get32(old.s_log_block_size) + i / 4) %
-			       (LOG_MOST + 1);
-		uint64_t blocks = c->device->bytes / (1024ull << log);
-		uint32_t inodes;
+	for (uint32_t i = 0; i < 3 * TRIES; i++) {
+		bool kept = i < TRIES || i >= 2 * TRIES;
+		uint32_t log = get32(old.s_log_block_size) + i / SIZES / EACHS;
+		uint32_t each[] = { get32(old.s_blocks_per_group),
+				    get32(old.s_clusters_per_group),
+				    8192u << log % LOGS };
 
 		*s = old;
-		s->s_magic = put16(EXT2_MAGIC);
-		s->s_log_block_size = s->s_log_cluster_size = put32(log);
-		s->s_first_data_block = put32(!log);
-		s->s_rev_level = put32(1);
-		if (i & 1 || get32(s->s_blocks_count) > blocks ||
-		    get32(s->s_blocks_count) < 8)
-			s->s_blocks_count = put32(
-				blocks > UINT32_MAX ? UINT32_MAX : blocks);
-		if (get32(s->s_blocks_count) <= (8192u << log))
-			s->s_blocks_per_group = put32(8192u << log);
-		s->s_clusters_per_group = s->s_blocks_per_group;
-		s->s_inode_size = put16(inode_sizes[i >> 1 & 1]);
-		if (!get32(s->s_blocks_per_group))
-			continue;
-		inodes = get32(s->s_inodes_per_group);
-		if (groups_of(s) == 1 && inodes > 8192u << log)
-			s->s_inodes_per_group = s->s_inodes_count;
-		s->s_inodes_count =
-			put32(groups_of(s) * get32(s->s_inodes_per_group));
-		s->s_first_ino = put32(INO_FIRST);
-		if (super_sane(c, s) && leads_to_root(c, s))
+		if (mend_so(c, s, log % LOGS, each[i / SIZES % EACHS],
+			    inode_bytes[i % SIZES], kept) &&
+		    (i < 2 * TRIES ? leads_to_root(c, s)
+				   : !misplaced_groups(c, s)))
 			return true;
 	}
 	*s = old;
@@ -350,7 +467,7 @@ static bool take(struct check *c, const struct disk_super *copy, uint64_t at)
 	if (!why && super_unknown(&c->super, &word))
 		why = "it has features that its copies do not have";
 	if (!why)
-		why = "its numbers do not lead to a root directory";
+		why = "its numbers do not lead to where things are";
 	bool fix = problem(c, "super", 0, 0, 0, at ? restored : mended,
 			   "The superblock at byte 1024 is damaged: %s", why);
 
@@ -396,12 +513,55 @@ static int shrink(struct check *c)
 	return 0;
 }
 
+// Revision 0 has no features, yet whoever mounts it looks at their words. When
+// they are all known, it is the revision that is wrong, else the words.
+static void revision_check(struct check *c)
+{
+	struct disk_super *s = &c->super, one = *s;
+	int word;
+
+	if (get16(s->s_magic) != EXT2_MAGIC || get32(s->s_rev_level) ||
+	    !(get32(s->s_feature_compat) | get32(s->s_feature_incompat) |
+	      get32(s->s_feature_ro_compat)))
+		return;
+	one.s_rev_level = put32(1);
+	if (super_unknown(&one, &word) || fault_of(&one)) {
+		one = *s;
+		one.s_feature_compat = one.s_feature_incompat = put32(0);
+		one.s_feature_ro_compat = put32(0);
+	}
+	if (problem(c, "super-revision", 0, 0, 0,
+		    get32(one.s_rev_level) ? "makes it revision 1"
+					   : "clears the features",
+		    "The superblock is of revision 0, but has features"))
+		c->super_dirty = true;
+	else
+		c->super_kept = true;
+	*s = one;
+}
+
 static bool first_is_good(struct check *c)
 {
 	int word;
 
 	return super_sane(c, &c->super) && !super_unknown(&c->super, &word) &&
 	       leads_to_root(c, &c->super);
+}
+
+// A superblock whose numbers are possible and lead to a root, but not to all the
+// bitmaps and tables: believed, unless a copy leads to all of them.
+static int doubt(struct check *c)
+{
+	struct disk_super copy;
+	uint64_t at = 0;
+	int error = 0, word;
+
+	if (misplaced_groups(c, &c->super))
+		error = find_copy(c, &c->super, false, &copy, &at);
+	if (!error && at && !super_unknown(&copy, &word) &&
+	    !misplaced_groups(c, &copy))
+		take(c, &copy, at);
+	return error;
 }
 
 // Sane, but for the end of the device.
@@ -432,8 +592,9 @@ int super_find(struct check *c)
 			take(c, &copy, at);
 		return error;
 	}
+	revision_check(c);
 	if (first_is_good(c))
-		return 0;
+		return doubt(c);
 	error = find_copy(c, &c->super, false, &copy, &at);
 	if (error)
 		return error;
@@ -444,13 +605,16 @@ int super_find(struct check *c)
 	}
 	if (!at && !super_sane(c, &c->super))
 		error = find_copy(c, &c->super, true, &copy, &at);
+	if (!error && !at && !super_sane(c, &c->super))
+		error = look_everywhere(c, &copy, &at);
 	if (error)
 		return error;
 	copy = at ? copy : c->super;
 	if (super_sane(c, &c->super) && super_unknown(&c->super, &word) &&
 	    (!at || super_unknown(&copy, &word)))
 		return -ENOTSUP;
-	if (super_sane(c, &c->super) && !at)
+	if (super_sane(c, &c->super) && !at &&
+	    (!mend(c, &copy) || !leads_to_root(c, &copy)))
 		return 0;
 	if (at && super_unknown(&copy, &word))
 		return -ENOTSUP;
@@ -458,7 +622,10 @@ int super_find(struct check *c)
 		take(c, &copy, at);
 		return super_unknown(&copy, &word) ? -ENOTSUP : 0;
 	}
-	return -EINVAL;
+	return get16(c->super.s_magic) == EXT2_MAGIC &&
+			       super_unknown(&c->super, &word)
+		       ? -ENOTSUP
+		       : -EINVAL;
 }
 
 // ## Fields that nothing else depends on
@@ -489,8 +656,7 @@ static void size_field(struct check *c)
 {
 	uint32_t bytes = get16(c->super.s_desc_size);
 
-	if (!get32(c->super.s_rev_level) || !bytes || bytes == GROUP_BYTES ||
-	    bytes == GROUP_BYTES_64 ||
+	if (!bytes || bytes == GROUP_BYTES || bytes == GROUP_BYTES_64 ||
 	    !problem(c, "super-desc-size", SAFE, 0, 0, "sets it to 0",
 		     "The superblock says that descriptors have %u bytes, but "
 		     "here they have %d",
@@ -515,7 +681,7 @@ static void later_fields(struct check *c)
 	for (size_t i = 0; i < sizeof later / sizeof *later; i++)
 		for (uint32_t k = 0; k < later[i].bytes; k++)
 			any |= bytes[later[i].at + k];
-	if (!any || !get32(c->super.s_rev_level) ||
+	if (!any ||
 	    !problem(c, "super-later", SAFE, 0, 0, "clears them",
 		     "The superblock has values in fields of ext4 whose "
 		     "features it lacks"))

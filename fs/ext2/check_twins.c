@@ -5,6 +5,8 @@
 // a number of 64 bits in a table (of all such directories together: eight bytes a
 // name, half of it empty). A number that is there already marks the directory, and
 // only marked ones are read again, to see whether the names are the same indeed.
+// The table is larger than the caches near the processor, so its places are asked
+// for some names before they are needed.
 //
 // The second of two names is removed when both mean the same inode, else renamed:
 // "x" to "x~0".
@@ -115,20 +117,8 @@ static bool table_grow(struct check *c)
 	return true;
 }
 
-int twin_note(struct check *c, uint32_t dir, const struct disk_entry *e)
+static int mark_dir(struct check *c, uint32_t dir)
 {
-	uint64_t hash = hash_name(e->name, e->name_len);
-
-	hash = (hash ^ dir) * UINT64_C(0x9e3779b97f4a7c15);
-	hash ^= hash >> 32;
-	if (!hash)
-		hash = 1;
-	if (c->name_count * 4 >= c->name_room * 3 && !table_grow(c))
-		return -ENOMEM;
-	if (!table_put(c->names, c->name_room, hash)) {
-		c->name_count++;
-		return 0;
-	}
 	for (size_t i = c->twin_dir_count; i--;)
 		if (c->twin_dirs[i] == dir)
 			return 0;
@@ -139,6 +129,39 @@ int twin_note(struct check *c, uint32_t dir, const struct disk_entry *e)
 		return -ENOMEM;
 	c->twin_dirs[c->twin_dir_count++] = dir;
 	return 0;
+}
+
+static int put_noted(struct check *c)
+{
+	int error = 0;
+
+	for (size_t i = 0; !error && i < c->noted_count; i++) {
+		if (table_put(c->names, c->name_room, c->noted[i].hash))
+			error = mark_dir(c, c->noted[i].dir);
+		else
+			c->name_count++;
+	}
+	c->noted_count = 0;
+	return error;
+}
+
+int twin_note(struct check *c, uint32_t dir, const struct disk_entry *e)
+{
+	uint64_t hash = hash_name(e->name, e->name_len);
+	int error = 0;
+
+	hash = (hash ^ dir) * UINT64_C(0x9e3779b97f4a7c15);
+	hash ^= hash >> 32;
+	if (!hash)
+		hash = 1;
+	if (c->noted_count == NOTED_MOST)
+		error = put_noted(c);
+	if ((c->name_count + NOTED_MOST) * 4 >= c->name_room * 3 &&
+	    !table_grow(c))
+		return -ENOMEM;
+	__builtin_prefetch(&c->names[hash & (c->name_room - 1)], 1);
+	c->noted[c->noted_count++] = (struct noted){ hash, dir };
+	return error;
 }
 
 struct place_of_name {
@@ -259,10 +282,10 @@ int twin_settle(struct block_check *b)
 {
 	struct check *c = b->c;
 	uint8_t *first, *bytes;
-	int error = 0;
+	int error = put_noted(c);
 
-	if (!c->twin_dir_count)
-		return 0;
+	if (error || !c->twin_dir_count)
+		return error;
 	first = malloc(c->block_bytes);
 	bytes = b->bytes = malloc(c->block_bytes);
 	if (!first || !bytes)

@@ -225,8 +225,7 @@ static void drop(struct disk_inode *inode, bool *dirty)
 
 static void need_feature(struct check *c)
 {
-	if (!get32(c->super.s_rev_level) ||
-	    get32(c->super.s_feature_compat) & COMPAT_EXT_ATTR ||
+	if (get32(c->super.s_feature_compat) & COMPAT_EXT_ATTR ||
 	    !problem(c, "super-ext-attr", SAFE, 0, 0, "sets the feature",
 		     "There are extended attributes, but the superblock lacks "
 		     "the feature ext_attr"))
@@ -253,6 +252,16 @@ int xattr_claim(struct check *c, uint32_t ino, struct disk_inode *inode,
 			    block_valid(c, block)
 				    ? "which holds metadata"
 				    : "which is not of this file system"))
+			drop(inode, dirty);
+		return 0;
+	}
+	// Who sets the first attribute raises the revision, too.
+	if (!get32(c->super.s_rev_level)) {
+		if (problem(c, "xattr-revision", 0, ino, block,
+			    "clears the pointer",
+			    "its attributes are said to stand in block %u, but "
+			    "a file system of revision 0 has none",
+			    block))
 			drop(inode, dirty);
 		return 0;
 	}

@@ -453,7 +453,7 @@ static int may_change(const struct ext2 *fs, const struct ext2_inode *inode)
 		return -EROFS;
 	if (S_ISDIR(inode->mode))
 		return -EISDIR;
-	if (!S_ISREG(inode->mode) && !S_ISLNK(inode->mode))
+	if (!S_ISREG(inode->mode)) // a symlink's size is its target's
 		return -EINVAL;
 	if (inode->flags & (INODE_EXTENTS | INODE_INLINE_DATA))
 		return -ENOTSUP;

@@ -120,8 +120,12 @@ int device_overlay_apply(struct device *overlay, const char *undo_path);
 
 // Puts back what an undo file holds (also one of an apply that was cut off). An
 // undo file that is not whole changed nothing yet: returns -ENODATA, and it may
-// be removed. -EINVAL: not an undo file of this image (its size differs).
+// be removed. -EINVAL: not an undo file of this image, or the image has been changed
+// since by others.
 int device_undo(struct device *, const char *undo_path);
+// Removes an undo file, and it is gone for good when this returns: one that a loss of
+// power brings back would take back whatever has been written since.
+int device_undo_remove(const char *undo_path);
 
 // ## Recording and failing (tests)
 

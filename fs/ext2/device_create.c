@@ -4,11 +4,14 @@
 // ends the program leaves nothing behind. When it is whole and flushed it gets
 // its name: by linkat(2) where nothing has that name yet. A link cannot replace a
 // file, only rename(2) can, and that wants a name: so the file is linked as
-// .IMAGE.XXXXXX first and renamed at once. Last the directory is flushed, for the
-// name.
+// .IMAGE.being-made first and renamed at once. Last the directory is flushed, for
+// the name.
 //
 // Where the file system has no O_TMPFILE (or there is no /proc, by which such a
-// file is linked) it is .IMAGE.XXXXXX all the while; then kill -9 leaves that.
+// file is linked) it is .IMAGE.being-made all the while.
+//
+// Between the two, or then, kill -9 leaves that name. Who makes the image next
+// removes it: whoever is still at work holds its lock.
 //
 // The file that has the name until then is locked meanwhile: who is writing to it
 // would find it gone.
@@ -19,7 +22,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,51 +31,62 @@ enum {
 	PUBLIC_MODE = 0666,
 	NAME_TRIES = 100,
 	NAME_MOST = 255,
-	NAME_RANDOM = 6, // characters at its end
 };
 
 // ## Names
 
-// ".disk.img.a8Zq0k"; a long name is cut.
+// ".disk.img.being-made"; a long name is cut.
 static char *temporary_name(const char *name)
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
-				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-	uint8_t random[NAME_RANDOM];
-	char suffix[NAME_RANDOM + 1] = "";
+	static const char suffix[] = "being-made";
 	char *made;
 
-	if (getrandom(random, sizeof(random), 0) != sizeof(random))
-		return NULL;
-	for (int i = 0; i < NAME_RANDOM; i++)
-		suffix[i] = letters[random[i] % (sizeof(letters) - 1)];
-	return asprintf(&made, ".%.*s.%s", NAME_MOST - 2 - NAME_RANDOM, name,
-			suffix) < 0
+	return asprintf(&made, ".%.*s.%s", NAME_MOST - 1 - (int)sizeof(suffix),
+			name, suffix) < 0
 		       ? NULL
 		       : made;
 }
 
-// Takes a name that nobody has, with `take`; it stays file->temporary.
+// Removes what a killed program has left there. The lock is held until it is gone,
+// and it must be the same file then: so what somebody else begins there stays.
+static int remove_left(struct device_on_file *file, const char *name)
+{
+	int fd = openat(file->dir, name,
+			O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat ours, there;
+	int error = 0;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -EEXIST;
+	if (fstat(fd, &ours) || !S_ISREG(ours.st_mode))
+		error = -EEXIST;
+	else if (device_lock(fd, true))
+		error = -EWOULDBLOCK;
+	else if (!fstatat(file->dir, name, &there, AT_SYMLINK_NOFOLLOW) &&
+		 ours.st_dev == there.st_dev && ours.st_ino == there.st_ino &&
+		 unlinkat(file->dir, name, 0))
+		error = -errno;
+	close(fd);
+	return error;
+}
+
+// Takes the temporary name, with `take`; it stays file->temporary.
 static int take_name(struct device_on_file *file,
 		     int (*take)(struct device_on_file *, const char *name))
 {
-	for (int turn = 0; turn < NAME_TRIES; turn++) {
-		char *name = temporary_name(file->name);
+	char *name = temporary_name(file->name);
+	int error = name ? take(file, name) : -ENOMEM;
 
-		if (!name)
-			return -ENOMEM;
-
-		int error = take(file, name);
-
-		if (!error) {
-			file->temporary = name;
-			return 0;
-		}
-		free(name);
-		if (error != -EEXIST)
-			return error;
+	for (int turn = 0; turn < NAME_TRIES && error == -EEXIST; turn++) {
+		error = remove_left(file, name);
+		if (!error)
+			error = take(file, name);
 	}
-	return -EEXIST;
+	if (error)
+		free(name);
+	else
+		file->temporary = name;
+	return error;
 }
 
 static int take_by_open(struct device_on_file *file, const char *name)

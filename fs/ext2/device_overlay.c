@@ -18,10 +18,13 @@
 //     40  XXH3 (64 bits) of everything, with these 8 bytes as zeros
 //     48  zeros
 //     64  where each unit belongs, 8 bytes each, rising
+//         XXH3 of each sector of 512 bytes as it is going to be, 8 bytes each
 //         the units, one after the other
 //
 // It is written and flushed, its name too, before the base is touched. If that
-// was cut off, length or checksum are wrong: then the base is as it was.
+// was cut off, length or checksum are wrong: then the base is as it was. Sectors
+// are written whole: when one of the base is neither what it was nor what it was
+// going to be, somebody else has written since, and nothing is put back.
 //
 // The last unit of an image may be shorter than the others: in memory and in the
 // undo file zeros fill it up.
@@ -47,6 +50,7 @@ enum {
 	TOGETHER = 256 * 1024, // bytes written to the base at once
 	UNDO_HEADER = 64,
 	UNDO_SUM = 40,
+	SECTOR = 512,
 };
 
 static const char undo_magic[16] = "oslab-undo-file\n";
@@ -458,6 +462,18 @@ static int undo_fill(const struct overlay *overlay, int fd,
 		error = undo_append(fd, sum, &end, bytes, 8 * n);
 	}
 	for (uint64_t i = 0; i < overlay->count && !error; i++) {
+		uint8_t hashes[8 * UNIT_MOST / SECTOR];
+
+		error = slot_read(overlay, sorted[i].slot, 0, bytes,
+				  overlay->unit);
+		for (uint32_t k = 0; k < overlay->unit / SECTOR; k++)
+			put64(hashes + 8 * k,
+			      XXH3_64bits(bytes + k * SECTOR, SECTOR));
+		if (!error)
+			error = undo_append(fd, sum, &end, hashes,
+					    overlay->unit / SECTOR * 8);
+	}
+	for (uint64_t i = 0; i < overlay->count && !error; i++) {
 		uint64_t offset = (sorted[i].unit - 1) * overlay->unit;
 		size_t there = unit_there(overlay->base, overlay->unit, offset);
 
@@ -607,7 +623,8 @@ static int undo_verify(struct undo *undo, XXH3_state_t *sum)
 	undo->unit = unit;
 	if (unit < UNIT_LEAST || unit > UNIT_MOST || (unit & (unit - 1)))
 		return -EINVAL;
-	if (__builtin_mul_overflow(undo->count, unit + 8, &end) ||
+	if (__builtin_mul_overflow(undo->count, unit + 8 + unit / SECTOR * 8,
+				   &end) ||
 	    __builtin_add_overflow(end, sizeof(header), &end))
 		return -EINVAL;
 	if (fstat(undo->fd, &info))
@@ -631,26 +648,60 @@ static int undo_verify(struct undo *undo, XXH3_state_t *sum)
 	return error;
 }
 
-// Two rounds: all places are looked at before the first unit is written.
-static int undo_play(const struct undo *undo, struct device *device, bool write)
+// Where the unit number i belongs, and what stood there.
+static int undo_unit(const struct undo *undo, uint64_t i, uint64_t *offset,
+		     uint8_t *bytes)
 {
-	uint8_t place[8], bytes[UNIT_MOST];
-	uint64_t units = UNDO_HEADER + 8 * undo->count;
-	int error = 0;
+	uint64_t units = UNDO_HEADER +
+			 undo->count * 8 * (1 + undo->unit / SECTOR);
+	uint8_t place[8];
+	int error = undo_read(undo, UNDO_HEADER + 8 * i, place, 8);
 
-	for (uint64_t i = 0; i < undo->count && !error; i++) {
-		error = undo_read(undo, UNDO_HEADER + 8 * i, place, 8);
-		if (error)
-			break;
-
-		uint64_t offset = get64(place);
-
-		if (offset >= device->bytes || offset % undo->unit)
-			return -EINVAL;
-		if (!write)
-			continue;
+	*offset = get64(place);
+	if (!error)
 		error = undo_read(undo, units + i * undo->unit, bytes,
 				  undo->unit);
+	return error;
+}
+
+// Whether each sector of the unit is still one of those two.
+static int undo_fits(const struct undo *undo, struct device *device, uint64_t i)
+{
+	uint32_t sectors = undo->unit / SECTOR;
+	uint8_t before[UNIT_MOST], now[UNIT_MOST] = { 0 }, hash[8];
+	uint64_t offset, hashes = UNDO_HEADER + 8 * undo->count;
+	int error = undo_unit(undo, i, &offset, before);
+
+	if (error)
+		return error;
+	if (offset >= device->bytes || offset % undo->unit)
+		return -EINVAL;
+	error = device_read(device, offset, now,
+			    unit_there(device, undo->unit, offset));
+	for (uint32_t k = 0; k < sectors && !error; k++) {
+		const uint8_t *sector = now + k * SECTOR;
+
+		if (!memcmp(sector, before + k * SECTOR, SECTOR))
+			continue;
+		error = undo_read(undo, hashes + 8 * (i * sectors + k), hash,
+				  8);
+		if (!error && XXH3_64bits(sector, SECTOR) != get64(hash))
+			error = -EINVAL;
+	}
+	return error;
+}
+
+// Two rounds: all places are looked at before the first unit is written.
+static int undo_play(const struct undo *undo, struct device *device)
+{
+	uint8_t bytes[UNIT_MOST];
+	uint64_t offset;
+	int error = 0;
+
+	for (uint64_t i = 0; i < undo->count && !error; i++)
+		error = undo_fits(undo, device, i);
+	for (uint64_t i = 0; i < undo->count && !error; i++) {
+		error = undo_unit(undo, i, &offset, bytes);
 		if (!error)
 			error = device_write(device, offset, bytes,
 					     unit_there(device, undo->unit,
@@ -670,13 +721,16 @@ int device_undo(struct device *device, const char *undo_path)
 	if (!error && undo.bytes != device->bytes)
 		error = -EINVAL;
 	if (!error)
-		error = undo_play(&undo, device, false);
-	if (!error)
-		error = undo_play(&undo, device, true);
+		error = undo_play(&undo, device);
 	if (!error)
 		error = device_flush(device);
 	if (undo.fd >= 0)
 		close(undo.fd);
 	XXH3_freeState(sum);
 	return error;
+}
+
+int device_undo_remove(const char *undo_path)
+{
+	return unlink(undo_path) ? -errno : flush_directory_of(undo_path);
 }

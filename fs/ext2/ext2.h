@@ -256,15 +256,35 @@ int ext2_list(struct ext2 *fs, uint32_t dir,
 int ext2_find(struct ext2 *fs, uint32_t dir, const char *name, size_t length,
 	      struct ext2_entry *entry);
 
+// The way over a directory's index (htree) to the block where a name must be.
+struct ext2_index_step {
+	uint64_t logical, block; // the node: of the directory, of the disk
+	uint32_t offset;         // in it, of the entry that the way takes
+	uint32_t at, count;      // the how manieth of how many
+	uint32_t hash;           // from which on it counts
+	uint64_t child;          // the block of the directory it leads to
+};
+struct ext2_index_path {
+	int version;   // of the hash: HASH_...
+	uint32_t hash; // of the name
+	int steps;
+	struct ext2_index_step step[4]; // the root, and the nodes below it
+};
+// -ENODATA: it has no index, or one that a reader does not use.
+int ext2_index_path(struct ext2 *fs, const struct ext2_inode *dir,
+		    const char *name, size_t length,
+		    struct ext2_index_path *path);
+
 // ## Paths
 
 enum { EXT2_NOFOLLOW = 1 }; // a symlink at the end is what is meant
 
 // What a walk does, told step by step.
 struct ext2_step {
-	enum { STEP_START, STEP_ENTRY, STEP_SYMLINK } kind;
+	enum { STEP_START, STEP_ENTRY, STEP_SYMLINK, STEP_MISSING } kind;
 	uint32_t dir;     // where the walk stands
-	const char *name; // STEP_ENTRY: the component that was looked up
+	const char *name; // STEP_ENTRY: the component that was looked up;
+			  // STEP_MISSING: that was not found
 	size_t name_len;
 	struct ext2_entry entry; // STEP_ENTRY: where it was found
 	uint32_t ino;            // the inode that is reached
@@ -317,6 +337,35 @@ int ext2_rename(struct ext2 *fs, uint32_t dir, const char *name, size_t length,
 // Says that a directory that is to hold about `entries` names is going to be
 // filled (room at once, an index when it is large). Optional.
 int ext2_expect_entries(struct ext2 *fs, uint32_t dir, uint64_t entries);
+
+// ## Deleted files (revive.c). Their inodes are free, and may still say all.
+
+// The bytes of an inode, inode_bytes of them, from wherever they stand (an old
+// copy in the log).
+void ext2_decode_inode(const struct ext2 *fs, uint32_t ino, const void *bytes,
+		       struct ext2_inode *inode);
+
+// Takes the inode, its block of attributes, and these runs: from now on nothing
+// else of this transaction is put there. -EEXIST: something is in use (or stands
+// twice in the runs); then nothing is taken. -EUCLEAN: outside the image. -EINVAL:
+// a reserved inode.
+int ext2_claim(struct ext2 *fs, const struct ext2_inode *inode,
+	       const struct ext2_run *runs, size_t count);
+
+// Keeps free blocks from being used, for a while: returns how many of the runs are
+// held (the first that is not free, or outside, ends it). All must be let go before
+// the transaction is committed.
+size_t ext2_hold(struct ext2 *fs, const struct ext2_run *runs, size_t count);
+void ext2_let_go(struct ext2 *fs, const struct ext2_run *runs, size_t count);
+
+// What was claimed becomes a file with this name: fields as in `was`, one link,
+// ctime ext2_now; its content is in the runs, the rest are holes. A directory
+// comes back empty. After an error other than -EEXIST, -ENOSPC (no room for the
+// name), -EMLINK, -ENAMETOOLONG, -EINVAL (as above) the transaction can only be
+// given up.
+int ext2_revive(struct ext2 *fs, uint32_t dir, const char *name, size_t length,
+		const struct ext2_inode *was, const struct ext2_run *runs,
+		size_t count);
 
 // ## Extended attributes; names as in xattr(7): "user.mime", "security.
 // capability", "system.posix_acl_access" (values as getxattr(2) has them)

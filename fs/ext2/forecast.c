@@ -124,9 +124,8 @@ int ext2_directory_blocks(const struct ext2_plan *plan, uint32_t had,
 	error = put_name(&f, entry_bytes(1), &block);
 	if (!error)
 		error = put_name(&f, entry_bytes(2), &block);
-	// Could it become large?
-	if (large && (names->count + 1) * entry_bytes(NAME_LONGEST) >
-			     LARGE * (uint64_t)plan->block_bytes) {
+	// Could it become large? Every block but the last holds one name at least.
+	if (large && names->count >= LARGE) {
 		all = malloc(names->count * sizeof *all);
 		if (!all)
 			error = -ENOMEM;
@@ -140,7 +139,7 @@ int ext2_directory_blocks(const struct ext2_plan *plan, uint32_t had,
 			all[i].block = block;
 	}
 	*blocks = f.blocks > had ? f.blocks : had;
-	large = large && f.blocks > LARGE;
+	large = all && f.blocks > LARGE;
 	for (uint64_t i = 0; i < names->count && large && !error; i++) {
 		size_t length;
 		const char *name = names->name(names->context, i, &length);

@@ -182,6 +182,9 @@ bool block_is_new(struct ext2 *fs, uint64_t block);
 int inode_allocate(struct ext2 *fs, uint32_t dir, bool directory,
 		   uint32_t *ino);
 
+// This one and no other. -EEXIST: it is in use. -EINVAL: it is reserved.
+int inode_take(struct ext2 *fs, uint32_t ino, bool directory);
+
 // Free with the commit, when its links are gone: inode_put it before with links 0
 // and dtime (that version is only written then: see inode_put_last).
 int inode_free(struct ext2 *fs, uint32_t ino, bool directory);

@@ -188,6 +188,39 @@ int htree_descend(struct ext2 *fs, const struct ext2_inode *inode,
 	return 0;
 }
 
+int ext2_index_path(struct ext2 *fs, const struct ext2_inode *dir,
+		    const char *name, size_t length,
+		    struct ext2_index_path *path)
+{
+	struct htree_path way = { 0 };
+	uint64_t leaf, logical = 0;
+
+	*path = (struct ext2_index_path){ 0 };
+	if (!htree_usable(fs, dir))
+		return -ENODATA;
+	int error = htree_descend(fs, dir, name, length, &way, &leaf);
+	path->version = way.version;
+	path->hash = way.hash;
+	for (int i = 0; !error && i < way.frames; i++) {
+		const struct htree_frame *frame = &way.frame[i];
+		const uint8_t *entry =
+			(const uint8_t *)&frame->entry[frame->at];
+
+		path->step[path->steps++] = (struct ext2_index_step){
+			.logical = logical,
+			.block = frame->buffer->block,
+			.offset = (uint32_t)(entry - frame->buffer->bytes),
+			.at = frame->at,
+			.count = frame->count,
+			.hash = frame_hash(frame, frame->at),
+			.child = frame_child(frame, frame->at),
+		};
+		logical = frame_child(frame, frame->at);
+	}
+	htree_drop(&way);
+	return error;
+}
+
 // The next leaf, if names with our hash go on there: 1, or 0.
 static int next_leaf(struct ext2 *fs, const struct ext2_inode *inode,
 		     struct htree_path *path, uint64_t *leaf)

@@ -321,8 +321,7 @@ int ext2_inode(struct ext2 *fs, uint32_t ino, struct ext2_inode *inode)
 int ext2_set_inode(struct ext2 *fs, const struct ext2_inode *wanted)
 {
 	// What says how the bytes are to be read is not the caller's to change.
-	const uint32_t kept = INODE_INDEX | INODE_HUGE_FILE | INODE_EXTENTS |
-			      INODE_EA_INODE | INODE_INLINE_DATA;
+	const uint32_t kept = INODE_FORM;
 	struct ext2_inode inode;
 	int error = inode_get(fs, wanted->ino, &inode);
 

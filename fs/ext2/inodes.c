@@ -156,6 +156,32 @@ int inode_allocate(struct ext2 *fs, uint32_t dir, bool directory, uint32_t *ino)
 	return -ENOSPC;
 }
 
+int inode_take(struct ext2 *fs, uint32_t ino, bool directory)
+{
+	struct space_group *s;
+	struct buffer *b;
+	uint32_t group, bit, below;
+	int error;
+
+	if (fs->mode == MODE_READ)
+		return -EROFS;
+	if (!valid(fs, ino) || ino < first_inode(fs))
+		return -EINVAL;
+	group = group_of_inode(fs, ino);
+	bit = (ino - 1) % fs->inodes_per_group;
+	s = &fs->space->group[group];
+	error = cache_get(fs->cache, fs->groups[group].inode_bitmap, 0, &b);
+	if (error)
+		return error;
+	below = s->first_free_inode;
+	error = -EEXIST;
+	if (!bit_get(b->bytes, bit) && fs->groups[group].free_inodes)
+		error = take_inode(fs, group, b, bit, directory);
+	s->first_free_inode = below;
+	cache_drop(b);
+	return error;
+}
+
 bool inode_is_new(struct ext2 *fs, uint32_t ino)
 {
 	const uint8_t *bits;

@@ -12,6 +12,10 @@
 // is left out (mke2fs does the same below 50 blocks). Inodes are rounded up until
 // the tables' blocks are full, in eights, since bitmaps are bytes.
 //
+// The bitmap of inodes is a block, too. Where many small files need more inodes
+// than so few groups may have there are more groups, of fewer blocks each: 50,000
+// empty files are an image of 17 MB, not of two times 128 MiB.
+//
 // Data begin with the root directory, lost+found (16 KiB at once, at most what 12
 // direct blocks hold: a repair must not need room for directory blocks), and the
 // journal, which is contiguous: first the blocks of its map, then the log. It goes
@@ -144,6 +148,11 @@ static int check_plan(const struct ext2_plan *plan)
 	return plan->reserved > plan->blocks / 2 ? -EINVAL : 0;
 }
 
+static uint32_t most_in_group(const struct shape *s)
+{
+	return s->block_bytes * 8;
+}
+
 // How many inodes a group has, and what that takes.
 static int shape_tables(struct shape *s, const struct ext2_plan *plan,
 			uint64_t wanted)
@@ -153,8 +162,6 @@ static int shape_tables(struct shape *s, const struct ext2_plan *plan,
 	uint64_t each = (wanted + s->groups - 1) / s->groups;
 
 	each = (each + unit - 1) / unit * unit;
-	if (each > s->block_bytes * 8)
-		return -ENOSPC;
 	if (each * s->groups > UINT32_MAX)
 		return -EFBIG;
 	s->inodes_per_group = (uint32_t)each;
@@ -162,7 +169,26 @@ static int shape_tables(struct shape *s, const struct ext2_plan *plan,
 	s->desc_blocks = divide_up((uint64_t)s->groups * GROUP_BYTES,
 				   s->block_bytes);
 	// A group with a copy has the most metadata.
-	return metadata_of(s, 0) < s->group_blocks ? 0 : -EFBIG;
+	if (metadata_of(s, 0) < s->group_blocks)
+		return 0;
+	return s->group_blocks < most_in_group(s) ? -ENOSPC : -EFBIG;
+}
+
+// As large as can be: a group has at most as many blocks, and as many inodes, as a
+// block has bits. Else so many, all alike, in eights; what is left is a last group
+// or is left out.
+static int shape_groups(struct shape *s, uint64_t inodes)
+{
+	uint64_t blocks = s->blocks - s->first_data_block;
+	uint32_t most = most_in_group(s), least = divide_up(inodes, most);
+
+	s->group_blocks = most;
+	if (divide_up(blocks, most) < least)
+		s->group_blocks = (uint32_t)(blocks / least) & ~7u;
+	if (!s->group_blocks)
+		return -ENOSPC;
+	s->groups = divide_up(blocks, s->group_blocks);
+	return 0;
 }
 
 // The group where `blocks` in a row are free.
@@ -179,6 +205,8 @@ static int place_journal(struct shape *s, uint64_t blocks)
 		}
 	}
 	// Too few blocks, or too long a log for a group of any image?
+	if (s->group_blocks < most_in_group(s))
+		return -ENOSPC;
 	return s->groups > 2 || blocks > s->group_blocks ? -EINVAL : -ENOSPC;
 }
 
@@ -194,7 +222,6 @@ static int shape_of(const struct ext2_plan *plan, struct shape *s)
 		.blocks = plan->blocks,
 		.block_bytes = plan->block_bytes,
 		.first_data_block = plan->block_bytes == 1024,
-		.group_blocks = plan->block_bytes * 8,
 	};
 	if (!wanted)
 		wanted = plan->blocks * plan->block_bytes / BYTES_AN_INODE;
@@ -208,9 +235,9 @@ static int shape_of(const struct ext2_plan *plan, struct shape *s)
 	for (;;) {
 		if (s->blocks <= s->first_data_block)
 			return -ENOSPC;
-		s->groups = divide_up(s->blocks - s->first_data_block,
-				      s->group_blocks);
-		error = shape_tables(s, plan, wanted);
+		error = shape_groups(s, wanted);
+		if (!error)
+			error = shape_tables(s, plan, wanted);
 		if (error)
 			return error;
 		uint32_t last = s->groups - 1, there = blocks_in(s, last);

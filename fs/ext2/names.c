@@ -54,10 +54,6 @@ static void begin_inode(const struct ext2 *fs, uint32_t ino,
 			const struct ext2_inode *wanted,
 			struct ext2_inode *inode)
 {
-	const uint32_t not_wanted = INODE_INDEX | INODE_HUGE_FILE |
-				    INODE_EXTENTS | INODE_EA_INODE |
-				    INODE_INLINE_DATA;
-
 	memset(inode, 0, sizeof *inode);
 	inode->ino = ino;
 	inode->mode = wanted->mode;
@@ -68,7 +64,7 @@ static void begin_inode(const struct ext2 *fs, uint32_t ino,
 	inode->mtime = wanted->mtime;
 	inode->ctime = wanted->ctime;
 	inode->crtime = wanted->crtime;
-	inode->flags = wanted->flags & ~not_wanted;
+	inode->flags = wanted->flags & ~(uint32_t)INODE_FORM;
 	inode->generation = wanted->generation;
 	inode->device_major = wanted->device_major;
 	inode->device_minor = wanted->device_minor;

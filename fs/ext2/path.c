@@ -125,6 +125,11 @@ static int step(struct walk *w, int flags)
 	uint32_t dir = w->ino;
 	int error = ext2_find(w->fs, dir, name, length, &entry);
 
+	if (error == -ENOENT)
+		tell(w, (struct ext2_step){ .kind = STEP_MISSING,
+					    .dir = dir,
+					    .name = name,
+					    .name_len = length });
 	if (error)
 		return error;
 	if (dir == INO_ROOT && length == 2 && name[0] == '.' && name[1] == '.')

@@ -1,8 +1,9 @@
 // # chmod and chown: who may do what
 //
-// As the kernel does it, a new owner takes the setuid and setgid bits from a file
-// (not from a directory), and its capabilities: what ran with the rights of one
-// owner must not run with those of another unasked.
+// As the kernel does it, a new owner takes the setuid and setgid bits from what is
+// no directory, and its capabilities: what ran with the rights of one owner must not
+// run with those of another unasked. And where a file has an ACL, its permissions
+// stand in there, too (acl(5)): the group's bits of the mode are the ACL's mask.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -124,11 +125,51 @@ static const struct argp chmod_parser = {
 	       "  img chmod -R disk.img u=rwX,go=rX /srv",
 };
 
+// The ACL follows the mode; the form of its value: see acl.c of fs/ext2.
+static int set_acl(struct ext2 *fs, const struct ext2_inode *inode)
+{
+	enum {
+		HEADER = 4,
+		ENTRY = 8,
+		OWNER = 1,
+		GROUP = 4,
+		MASK = 16,
+		OTHERS = 32,
+		LARGEST = 16384
+	};
+	static const char name[] = "system.posix_acl_access";
+	uint8_t acl[LARGEST];
+	uint8_t *group = NULL;
+	int n = ext2_xattr(fs, inode->ino, name, acl, sizeof acl);
+
+	if (n < 0)
+		return n == -ENODATA ? 0 : n;
+	for (uint8_t *at = acl + HEADER; at + ENTRY <= acl + n; at += ENTRY) {
+		switch (at[0] | at[1] << 8) {
+		case OWNER:
+			at[2] = inode->mode >> 6 & 7;
+			break;
+		case GROUP:
+			group = group ? group : at;
+			break;
+		case MASK:
+			group = at;
+			break;
+		case OTHERS:
+			at[2] = inode->mode & 7;
+			break;
+		}
+	}
+	if (group)
+		group[2] = inode->mode >> 3 & 7;
+	return ext2_set_xattr(fs, inode->ino, name, acl, (size_t)n);
+}
+
 static int set_mode(struct options *o, struct ext2_inode *inode)
 {
 	inode->mode = (inode->mode & S_IFMT) |
 		      (mode_changed(&o->mode, inode->mode) & 07777);
-	return 0;
+	return S_ISLNK(inode->mode) ? 0 : set_acl(o->session->fs, inode);
 }
 
 static int run_chmod(struct session *s, int argc, char **argv)
@@ -188,7 +229,7 @@ static int set_owner(struct options *o, struct ext2_inode *inode)
 		inode->uid = (uint32_t)o->owner.uid;
 	if (o->owner.gid >= 0)
 		inode->gid = (uint32_t)o->owner.gid;
-	if (!S_ISREG(inode->mode))
+	if (S_ISDIR(inode->mode))
 		return 0;
 	inode->mode &= (uint16_t)~S_ISUID;
 	if (inode->mode & S_IXGRP)

@@ -21,7 +21,16 @@
 #include "fs/img/remake.h"
 #include "must.h"
 
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+	if (key == ARGP_KEY_ARG)
+		argp_failure(state, EXIT_USAGE, 0,
+			     "%s: want nothing after the image", text);
+	return ARGP_ERR_UNKNOWN;
+}
+
 static const struct argp parser = {
+	.parser = parse,
 	.args_doc = "IMAGE",
 	.doc = "Writes an image anew so that files lie in one piece each. "
 	       "The new image is written beside the old one, which needs room "

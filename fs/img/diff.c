@@ -17,6 +17,7 @@
 // nothing to read, so that a file of 3 TiB with four blocks costs four blocks.
 
 #define _GNU_SOURCE
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -99,7 +100,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_ARG:
 		if (d->other)
-			return ARGP_ERR_UNKNOWN;
+			argp_failure(state, EXIT_USAGE, 0,
+				     "%s: want two things to compare", text);
 		d->other = text;
 		return 0;
 	case ARGP_KEY_SUCCESS:
@@ -246,11 +248,10 @@ static bool same_xattr(const struct side_xattr *a, const struct side_xattr *b)
 	return a->size == b->size && !memcmp(a->value, b->value, a->size);
 }
 
-static void compare_xattr(struct diff *d, const struct side_xattr *a,
+static void compare_xattr(struct diff *d, const char *name,
+			  const struct side_xattr *a,
 			  const struct side_xattr *b)
 {
-	const char *name = a ? a->name : b->name;
-
 	// Who is not root does not see them on the host.
 	if (geteuid() != 0 && !side_is_image(&d->side[1]) &&
 	    !strncmp(name, "trusted.", 8))
@@ -259,8 +260,8 @@ static void compare_xattr(struct diff *d, const struct side_xattr *a,
 		return;
 	char *what = text_of("attribute %s", name);
 	char *x = a ? text_of("%zu bytes", a->size) : text_of("missing");
-	char *y = !b ? text_of("missing")
-		     : text_of(a ? "%zu others" : "%zu bytes", b->size);
+	char *y = b ? text_of(a ? "%zu others" : "%zu bytes", b->size)
+		    : text_of("missing");
 	differ(d, what, x, y);
 	free(what);
 	free(x);
@@ -283,7 +284,9 @@ static void compare_xattrs(struct diff *d, struct listed *const item[2],
 			    : j == x[1].count ? -1
 					      : strcmp(x[0].item[i].name,
 						       x[1].item[j].name);
-		compare_xattr(d, order <= 0 ? &x[0].item[i] : NULL,
+		compare_xattr(d,
+			      order <= 0 ? x[0].item[i].name : x[1].item[j].name,
+			      order <= 0 ? &x[0].item[i] : NULL,
 			      order >= 0 ? &x[1].item[j] : NULL);
 		i += order <= 0;
 		j += order >= 0;
@@ -547,6 +550,7 @@ static void step(struct diff *d)
 		if (l->next[i] < l->list[i].count)
 			item[i] = &l->list[i].item[l->next[i]];
 	order = !item[0] ? 1 : !item[1] ? -1 : by_bytes(item[0], item[1]);
+	assert(item[order > 0]);
 	path_set(d, l->path_length, item[order > 0]);
 	l->next[0] += order <= 0;
 	l->next[1] += order >= 0;

@@ -16,7 +16,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "draw.h"
 #include "fs/img/dump.h"
 #include "fs/img/fields.h"
 #include "must.h"
@@ -111,7 +113,7 @@ static const struct argp parser = {
 	       "  img dump disk.img dir /home",
 };
 
-// ## Super, group
+// ## The superblock
 
 static int read_super_copy(struct dump *d, struct disk_super *super)
 {
@@ -157,40 +159,76 @@ int dump_super(struct dump *d)
 	return EXIT_SUCCESS;
 }
 
-// Runs of ones, as "1-12 15".
-static void print_bits(const uint8_t *bits, uint32_t n, uint64_t base)
-{
-	enum { MOST = 24 };
-	int runs = 0;
+// ## A group
 
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t first = i;
-		if (!(bits[i / 8] >> (i % 8) & 1))
-			continue;
-		while (i + 1 < n && bits[(i + 1) / 8] >> ((i + 1) % 8) & 1)
-			i++;
-		if (runs++ == MOST) {
-			printf(" ...");
-			return;
-		}
-		printf(" %" PRIu64, base + first);
-		if (i > first)
-			printf("-%" PRIu64, base + i);
-	}
-	printf("%s\n", runs ? "" : " none");
+// Runs of numbers in use, as "1-12 15", and as [[1, 12], [15, 15]].
+struct runs {
+	FILE *out;
+	json_t *list;
+	uint64_t first, last, count;
+};
+
+static void runs_flush(struct runs *r)
+{
+	if (!r->count)
+		return;
+	fprintf(r->out,
+		r->first == r->last ? " %" PRIu64 : " %" PRIu64 "-%" PRIu64,
+		r->first, r->last);
+	json_array_append_new(r->list, json_pack("[I, I]", (json_int_t)r->first,
+						 (json_int_t)r->last));
 }
 
-static int print_bitmap(struct dump *d, const char *what, uint64_t block,
-			uint32_t n, uint64_t base)
+static void runs_add(struct runs *r, uint64_t n)
 {
-	uint8_t *bits = must_ptr(malloc(d->numbers.block_bytes));
-	int error = ext2_read_block(d->session->fs, block, bits);
-
-	if (!error) {
-		printf("\n%s in use (block %" PRIu64 "):", what, block);
-		print_bits(bits, n, base);
+	if (r->count && n == r->last + 1) {
+		r->last = n;
+		return;
 	}
-	free(bits);
+	runs_flush(r);
+	r->first = r->last = n;
+	r->count++;
+}
+
+static int in_use(struct dump *d, bool inodes, uint64_t n, bool *used)
+{
+	return inodes ? ext2_inode_in_use(d->session->fs, (uint32_t)n, used)
+		      : ext2_block_in_use(d->session->fs, n, used);
+}
+
+// What a bitmap says, as the library reads it: one that was never written (ext4)
+// says what a fresh one would.
+static int tell_bitmap(struct dump *d, bool inodes, uint64_t block,
+		       uint64_t first, uint64_t count, json_t *object)
+{
+	const char *what = inodes ? "inodes" : "blocks";
+	struct runs runs = { .list = must_ptr(json_array()) };
+	char *text, *before, key[32];
+	size_t bytes;
+	bool used;
+	int error = 0;
+
+	runs.out = must_ptr(open_memstream(&text, &bytes));
+	for (uint64_t n = first; !error && n < first + count; n++) {
+		error = in_use(d, inodes, n, &used);
+		if (!error && used)
+			runs_add(&runs, n);
+	}
+	runs_flush(&runs);
+	must_zero(fclose(runs.out));
+	snprintf(key, sizeof key, "%s_in_use", what);
+	if (object) {
+		json_object_set(object, key, runs.list);
+	} else if (!error) {
+		must(asprintf(&before,
+			      "\n%s in use (bitmap in block %" PRIu64 "): ",
+			      what, block));
+		put_wrapped(stdout, canvas_of(STDOUT_FILENO).columns, before, 2,
+			    runs.count ? text + 1 : "none");
+		free(before);
+	}
+	json_decref(runs.list);
+	free(text);
 	return error;
 }
 
@@ -210,24 +248,55 @@ static json_t *json_group(const struct ext2_group *g)
 			 (int)g->has_super, "flags", (json_int_t)g->flags);
 }
 
-// Where the descriptor stands: after the superblock's block.
-static int print_descriptor(struct dump *d)
+// Where the descriptor stands: after the superblock's block; with meta_bg at the
+// head of the groups that its block describes.
+static int descriptor_place(const struct dump *d, uint32_t bytes,
+			    uint64_t *block, uint32_t *offset)
 {
-	uint32_t bytes = get16(ext2_super(d->session->fs)->s_desc_size);
-	uint64_t first = d->numbers.first_data_block + 1;
+	uint32_t per_block = d->numbers.block_bytes / bytes;
+	uint64_t index = d->number / per_block;
+	const struct disk_super *super = ext2_super(d->session->fs);
+	struct ext2_group head;
+
+	*offset = (uint32_t)(d->number % per_block) * bytes;
+	*block = d->numbers.first_data_block + 1 + index;
+	if (d->copy >= 0)
+		*block += (uint64_t)d->copy * d->numbers.blocks_per_group;
+	if (!(d->numbers.incompat & INCOMPAT_META_BG) ||
+	    index < get32(super->s_first_meta_bg))
+		return 0;
+	int error = ext2_group(d->session->fs, (uint32_t)(index * per_block),
+			       &head);
+	if (!error)
+		*block = head.first_block + head.has_super;
+	return error;
+}
+
+static int tell_descriptor(struct dump *d, json_t *object)
+{
+	uint32_t bytes = get16(ext2_super(d->session->fs)->s_desc_size), offset;
+	uint64_t place;
 
 	if (!(d->numbers.incompat & INCOMPAT_64BIT) || bytes < GROUP_BYTES)
 		bytes = GROUP_BYTES;
-	if (d->copy >= 0)
-		first += (uint64_t)d->copy * d->numbers.blocks_per_group;
-	uint64_t at = d->number * bytes;
+	if (bytes > d->numbers.block_bytes)
+		return -EUCLEAN;
+	int error = descriptor_place(d, bytes, &place, &offset);
+	if (error)
+		return error;
 	uint8_t *block = must_ptr(malloc(d->numbers.block_bytes));
-	int error = ext2_read_block(d->session->fs,
-				    first + at / d->numbers.block_bytes, block);
-	uint32_t offset = (uint32_t)(at % d->numbers.block_bytes);
-	if (!error && offset + bytes <= d->numbers.block_bytes) {
+	error = ext2_read_block(d->session->fs, place, block);
+	if (!error && object) {
+		json_object_set_new(object, "descriptor_block",
+				    json_integer((json_int_t)place));
+		json_object_set_new(object, "descriptor_offset",
+				    json_integer(offset));
+		json_object_set_new(object, "descriptor",
+				    json_fields(&group_structure,
+						block + offset, bytes));
+	} else if (!error) {
 		printf("descriptor, in block %" PRIu64 " at byte %" PRIu32 "\n",
-		       first + at / d->numbers.block_bytes, offset);
+		       place, offset);
 		print_fields(&group_structure, block + offset, bytes, d->hex,
 			     offset);
 	}
@@ -248,26 +317,25 @@ int dump_group(struct dump *d)
 				"group %" PRIu64
 				": want one from 0 to %" PRIu32,
 				d->number, d->numbers.groups - 1);
-	if (d->session->json)
-		return print_json(json_group(&g));
-	printf("group %" PRIu64 ": blocks %" PRIu64 "-%" PRIu64
-	       ", inodes %" PRIu64 "-%" PRIu64 "%s\n\n",
-	       d->number, g.first_block, g.first_block + g.blocks - 1,
-	       d->number * d->numbers.inodes_per_group + 1,
-	       (d->number + 1) * d->numbers.inodes_per_group,
-	       g.has_super ? "; begins with a superblock" : "");
-	error = print_descriptor(d);
+	uint64_t inode = d->number * d->numbers.inodes_per_group + 1;
+	json_t *object = d->session->json ? json_group(&g) : NULL;
+	if (!object)
+		printf("group %" PRIu64 ": blocks %" PRIu64 "-%" PRIu64
+		       ", inodes %" PRIu64 "-%" PRIu64 "%s\n\n",
+		       d->number, g.first_block, g.first_block + g.blocks - 1,
+		       inode, inode + d->numbers.inodes_per_group - 1,
+		       g.has_super ? "; begins with a superblock" : "");
+	error = tell_descriptor(d, object);
 	if (!error)
-		error = print_bitmap(d, "blocks", g.block_bitmap,
-				     (uint32_t)g.blocks, g.first_block);
+		error = tell_bitmap(d, false, g.block_bitmap, g.first_block,
+				    g.blocks, object);
 	if (!error)
-		error = print_bitmap(d, "inodes", g.inode_bitmap,
-				     d->numbers.inodes_per_group,
-				     d->number * d->numbers.inodes_per_group +
-					     1);
+		error = tell_bitmap(d, true, g.inode_bitmap, inode,
+				    d->numbers.inodes_per_group, object);
+	int status = object ? print_json(object) : EXIT_SUCCESS;
 	return error ? complain(d->session, error, "cannot read group %" PRIu64,
 				d->number)
-		     : EXIT_SUCCESS;
+		     : status;
 }
 
 // ## Inode
@@ -276,6 +344,7 @@ int dump_inode(struct dump *d)
 {
 	uint64_t block;
 	uint32_t offset;
+	bool used = true;
 
 	if (d->number > d->numbers.inodes)
 		return complain(d->session, 0,
@@ -287,6 +356,9 @@ int dump_inode(struct dump *d)
 				     &block, &offset);
 	if (!error)
 		error = ext2_read_block(d->session->fs, block, bytes);
+	if (!error)
+		error = ext2_inode_in_use(d->session->fs, (uint32_t)d->number,
+					  &used);
 	if (error) {
 		free(bytes);
 		return complain(d->session, error, "cannot read inode %" PRIu64,
@@ -299,11 +371,13 @@ int dump_inode(struct dump *d)
 		json_object_set_new(object, "block",
 				    json_integer((json_int_t)block));
 		json_object_set_new(object, "offset", json_integer(offset));
+		json_object_set_new(object, "in_use", json_boolean(used));
 		status = print_json(object);
 	} else {
 		printf("inode %" PRIu64 ", in block %" PRIu64
-		       " at byte %" PRIu32 "\n",
-		       d->number, block, offset);
+		       " at byte %" PRIu32 "%s\n",
+		       d->number, block, offset,
+		       used ? "" : "; not in use: what it held last");
 		print_fields(&inode_structure, bytes + offset,
 			     d->numbers.inode_bytes, d->hex, offset);
 	}

@@ -27,8 +27,13 @@ struct dump {
 int dump_super(struct dump *);
 int dump_group(struct dump *);
 int dump_inode(struct dump *);
-int dump_block(struct dump *);   // dump_block.c
-int dump_dir(struct dump *);     // dump_dir.c
+int dump_block(struct dump *); // dump_block.c
+int dump_dir(struct dump *);   // dump_dir.c
+// A block of a directory; the index's nodes, too.
+void print_dir_block(const struct dump *, const struct ext2_inode *dir,
+		     const uint8_t *bytes, uint64_t logical);
+json_t *json_dir_block(const struct dump *, const struct ext2_inode *dir,
+		       const uint8_t *bytes, uint64_t logical);
 int dump_journal(struct dump *); // dump_journal.c
 
 #endif

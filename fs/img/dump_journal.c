@@ -14,7 +14,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "draw.h"
 #include "fs/img/dump.h"
 #include "fs/img/fields.h"
 #include "must.h"
@@ -43,13 +45,30 @@ static const char *type_text(int type)
 
 static void print_revokes(const struct journal_seen *seen)
 {
-	printf("revokes");
+	char *text, before[96];
+	size_t bytes;
+	FILE *out = must_ptr(open_memstream(&text, &bytes));
+
 	for (uint32_t i = 0; i < seen->revoke_count; i++)
-		printf(" %" PRIu64, seen->revokes[i]);
+		fprintf(out, " %" PRIu64, seen->revokes[i]);
+	if (!seen->live)
+		fprintf(out, " (old)");
+	must_zero(fclose(out));
+	int n = snprintf(before, sizeof before,
+			 "  %9" PRIu32 "  %10" PRIu64 "  transaction %" PRIu32
+			 " revokes ",
+			 seen->log_block, seen->disk_block, seen->sequence);
+	put_wrapped(stdout, canvas_of(STDOUT_FILENO).columns, before, n,
+		    *text ? text + 1 : "nothing");
+	free(text);
 }
 
 static void print_seen(const struct journal_seen *seen)
 {
+	if (seen->type == JOURNAL_REVOKE) {
+		print_revokes(seen);
+		return;
+	}
 	printf("  %9" PRIu32 "  %10" PRIu64 "  ", seen->log_block,
 	       seen->disk_block);
 	switch (seen->type) {
@@ -59,10 +78,6 @@ static void print_seen(const struct journal_seen *seen)
 	case JOURNAL_COMMIT:
 		printf("transaction %" PRIu32 " is complete: commit",
 		       seen->sequence);
-		break;
-	case JOURNAL_REVOKE:
-		printf("transaction %" PRIu32 " ", seen->sequence);
-		print_revokes(seen);
 		break;
 	case JOURNAL_SUPER_1:
 	case JOURNAL_SUPER_2:

@@ -4,12 +4,14 @@
 // looked up: Linux, Documentation/filesystems/ext4/.
 
 #define _GNU_SOURCE
+#include "fs/img/fields.h"
+
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "fs/img/img.h"
-
-#include "fs/img/fields.h"
+#include "must.h"
 
 // ## The tables
 
@@ -128,7 +130,7 @@ static const struct field inode_fields[] = {
 	INODE(i_blocks, NUMBER, "units of 512 bytes that it takes"),
 	INODE(i_flags, FLAGS, "what is special"),
 	INODE(i_version, HEX, "of its last change (NFS)"),
-	INODE(i_block, POINTERS, "12 direct, single, double, triple indirect"),
+	INODE(i_block, BLOCKS, "where the content is"),
 	INODE(i_generation, HEX, "of the inode number (NFS)"),
 	INODE(i_file_acl, NUMBER, "block with extended attributes"),
 	INODE(i_size_high, NUMBER, "bytes, upper half"),
@@ -141,16 +143,25 @@ static const struct field inode_fields[] = {
 	INODE(i_reserved, HEX, "unused"),
 	INODE(i_extra_isize, NUMBER, "bytes of fields from here on"),
 	INODE(i_checksum_hi, HEX, "checksum (metadata_csum)"),
-	INODE(i_ctime_extra, EXTRA, "its seconds' bits 32-33, and ns"),
-	INODE(i_mtime_extra, EXTRA, "its seconds' bits 32-33, and ns"),
-	INODE(i_atime_extra, EXTRA, "its seconds' bits 32-33, and ns"),
+	INODE(i_ctime_extra, EXTRA, "its ns, and bits 32-33"),
+	INODE(i_mtime_extra, EXTRA, "its ns, and bits 32-33"),
+	INODE(i_atime_extra, EXTRA, "its ns, and bits 32-33"),
 	INODE(i_crtime, TIME, "made"),
-	INODE(i_crtime_extra, EXTRA, "its seconds' bits 32-33, and ns"),
+	INODE(i_crtime_extra, EXTRA, "its ns, and bits 32-33"),
 	INODE(i_version_hi, HEX, "of its last change, upper half"),
 	INODE(i_projid, NUMBER, "project (quota)"),
 	{ 0 }
 };
 const struct structure inode_structure = { "inode", inode_fields };
+
+static const struct field inode_way_fields[] = {
+	INODE(i_mode, MODE, "type and permissions"),
+	INODE(i_size, NUMBER, "bytes, lower half"),
+	INODE(i_flags, FLAGS, "what is special"),
+	INODE(i_block, BLOCKS, "where the content is"),
+	{ 0 }
+};
+const struct structure inode_way_structure = { "inode", inode_way_fields };
 
 static const struct field entry_fields[] = {
 	ENTRY(inode, NUMBER, "whose name this is"),
@@ -238,7 +249,7 @@ static const char *ro_compat_name(int bit)
 	return ext2_feature_name(2, bit);
 }
 
-static const char *flag_name(int bit)
+const char *inode_flag_word(int bit)
 {
 	static const char *const names[32] = {
 		"secure-deletion", "undelete", "compress", "sync",
@@ -251,7 +262,7 @@ static const char *flag_name(int bit)
 		"inline-data", "project", "casefold", NULL
 	};
 
-	return names[bit];
+	return bit >= 0 && bit < 32 ? names[bit] : NULL;
 }
 
 static void put_time(FILE *out, uint32_t seconds)
@@ -329,8 +340,9 @@ static void put_value(FILE *out, const struct field *field,
 		put_time(out, (uint32_t)n);
 		break;
 	case FIELD_EXTRA:
-		fprintf(out, "+%d * 2^32 s, %u ns", (int)(n & 3),
-			(unsigned)(n >> 2));
+		if (n & 3)
+			fprintf(out, "+%d * 2^32 s, ", (int)(n & 3));
+		fprintf(out, "%u ns", (unsigned)(n >> 2));
 		break;
 	case FIELD_MODE:
 		fprintf(out, "0%o %s", (unsigned)n,
@@ -356,19 +368,20 @@ static void put_value(FILE *out, const struct field *field,
 		put_bits(out, n, ro_compat_name);
 		break;
 	case FIELD_FLAGS:
-		put_bits(out, n, flag_name);
+		put_bits(out, n, inode_flag_word);
 		break;
 	case FIELD_TYPE:
 		fprintf(out, "%u %s", (unsigned)n,
 			n < TYPES ? types[n] : "none that is known");
 		break;
 	case FIELD_POINTERS:
+	case FIELD_BLOCKS:
 		put_pointers(out, bytes + field->offset, field->bytes);
 		break;
 	}
 }
 
-static char *value_text(const struct field *field, const uint8_t *bytes)
+char *field_text(const struct field *field, const uint8_t *bytes)
 {
 	char *text = NULL;
 	size_t length;
@@ -381,43 +394,26 @@ static char *value_text(const struct field *field, const uint8_t *bytes)
 	return text;
 }
 
-// ## Lines
+// ## i_block
 
-enum { HEX_SHOWN = 8 }; // bytes of a field in one line
-
-static void put_bytes(const struct field *field, const uint8_t *bytes,
-		      uint32_t base)
+enum holds inode_holds(const uint8_t *inode)
 {
-	unsigned n = field->bytes < HEX_SHOWN ? field->bytes : HEX_SHOWN;
+	const struct disk_inode *i = (const void *)inode;
+	uint16_t mode = get16(i->i_mode);
+	uint32_t flags = get32(i->i_flags);
 
-	printf("  %5u  ", (unsigned)(base + field->offset));
-	for (unsigned i = 0; i < HEX_SHOWN; i++)
-		if (i < n)
-			printf("%02x ", bytes[field->offset + i]);
-		else
-			printf("   ");
-	printf("%s", field->bytes > HEX_SHOWN ? ".. " : "   ");
+	if (flags & INODE_INLINE_DATA)
+		return HOLDS_DATA;
+	if (S_ISCHR(mode) || S_ISBLK(mode))
+		return HOLDS_DEVICE;
+	if (S_ISLNK(mode) && get32(i->i_size) < SYMLINK_INSIDE)
+		return HOLDS_TARGET;
+	if (!S_ISREG(mode) && !S_ISDIR(mode) && !S_ISLNK(mode) && mode)
+		return HOLDS_NOTHING;
+	return flags & INODE_EXTENTS ? HOLDS_EXTENTS : HOLDS_POINTERS;
 }
 
-void print_fields(const struct structure *structure, const uint8_t *bytes,
-		  size_t length, bool hex, uint32_t base)
-{
-	int widest = 0;
-
-	for (const struct field *f = structure->fields; f->name; f++)
-		if ((int)strlen(f->name) > widest)
-			widest = (int)strlen(f->name);
-	for (const struct field *f = structure->fields; f->name; f++) {
-		if ((size_t)f->offset + f->bytes > length)
-			break;
-		char *value = value_text(f, bytes);
-		if (hex)
-			put_bytes(f, bytes, base);
-		printf("  %-*s  %-22s  %s\n", widest, f->name,
-		       value ? value : "", f->meaning);
-		free(value);
-	}
-}
+// ## JSON
 
 static bool is_number(const struct field *field)
 {
@@ -434,7 +430,7 @@ static json_t *json_value(const struct field *field, const uint8_t *bytes)
 		return json_integer(field->bytes == 2
 					    ? (int16_t)number_at(field, bytes)
 					    : (int32_t)number_at(field, bytes));
-	if (field->kind == FIELD_POINTERS) {
+	if (field->kind == FIELD_POINTERS || field->kind == FIELD_BLOCKS) {
 		json_t *array = json_array();
 		for (unsigned i = 0; i < field->bytes; i += 4)
 			json_array_append_new(
@@ -448,10 +444,60 @@ static json_t *json_value(const struct field *field, const uint8_t *bytes)
 		return json_name((const char *)bytes + field->offset,
 				 strnlen((const char *)bytes + field->offset,
 					 field->bytes));
-	char *text = value_text(field, bytes);
+	char *text = field_text(field, bytes);
 	json_t *value = json_string(text ? text : "");
 	free(text);
 	return value;
+}
+
+// What i_block's 15 numbers are when they are no pointers.
+static void json_holds(json_t *object, const uint8_t *inode)
+{
+	static const char *const words[] = {
+		[HOLDS_POINTERS] = "pointers", [HOLDS_EXTENTS] = "extents",
+		[HOLDS_TARGET] = "target",     [HOLDS_DEVICE] = "device",
+		[HOLDS_DATA] = "content",      [HOLDS_NOTHING] = "nothing",
+	};
+	const struct disk_inode *i = (const void *)inode;
+	enum holds holds = inode_holds(inode);
+
+	json_object_set_new(object, "i_block_holds", json_string(words[holds]));
+	if (holds == HOLDS_TARGET)
+		json_set_name(object, "target", (const char *)i->i_block,
+			      get32(i->i_size));
+	if (holds == HOLDS_EXTENTS)
+		json_object_set_new(object, "extents",
+				    json_extents((const uint8_t *)i->i_block,
+						 sizeof i->i_block));
+}
+
+json_t *json_extents(const uint8_t *bytes, size_t length)
+{
+	const struct disk_extent_header *header = (const void *)bytes;
+	const struct disk_extent *e = (const void *)(header + 1);
+	size_t room = length / sizeof *e - 1, n = get16(header->eh_entries);
+	bool leaf = !get16(header->eh_depth);
+	json_t *list = must_ptr(json_array());
+
+	if (get16(header->eh_magic) != EXTENT_MAGIC)
+		n = 0;
+	for (size_t i = 0; i < n && i < room; i++) {
+		const struct disk_extent_index *x = (const void *)&e[i];
+		uint64_t at =
+			leaf ? get32(e[i].ee_start_lo) |
+					(uint64_t)get16(e[i].ee_start_hi) << 32
+			     : get32(x->ei_leaf_lo) |
+					(uint64_t)get16(x->ei_leaf_hi) << 32;
+		json_t *object = json_pack("{s:I, s:I}", "logical",
+					   (json_int_t)get32(e[i].ee_block),
+					   leaf ? "physical" : "node",
+					   (json_int_t)at);
+		if (leaf)
+			json_object_set_new(object, "len",
+					    json_integer(get16(e[i].ee_len)));
+		json_array_append_new(list, object);
+	}
+	return list;
 }
 
 json_t *json_fields(const struct structure *structure, const uint8_t *bytes,
@@ -460,45 +506,11 @@ json_t *json_fields(const struct structure *structure, const uint8_t *bytes,
 	json_t *object = json_object();
 
 	for (const struct field *f = structure->fields; f->name; f++)
-		if ((size_t)f->offset + f->bytes <= length)
+		if ((size_t)f->offset + f->bytes <= length) {
 			json_object_set_new(object, f->name,
 					    json_value(f, bytes));
+			if (f->kind == FIELD_BLOCKS)
+				json_holds(object, bytes);
+		}
 	return object;
-}
-
-// ## Bytes
-
-enum { PER_LINE = 16 };
-
-static void print_hex_line(const uint8_t *bytes, size_t n, uint64_t at)
-{
-	printf("  %08" PRIx64 " ", at);
-	for (size_t i = 0; i < PER_LINE; i++) {
-		if (i % 8 == 0)
-			putchar(' ');
-		if (i < n)
-			printf("%02x ", bytes[i]);
-		else
-			printf("   ");
-	}
-	printf(" |");
-	for (size_t i = 0; i < n; i++)
-		putchar(bytes[i] >= ' ' && bytes[i] < 0x7f ? bytes[i] : '.');
-	printf("|\n");
-}
-
-void print_hex(const uint8_t *bytes, size_t length, uint64_t base)
-{
-	bool starred = false;
-
-	for (size_t at = 0; at < length; at += PER_LINE) {
-		size_t n = length - at < PER_LINE ? length - at : PER_LINE;
-		bool same = at && n == PER_LINE && at + n < length &&
-			    !memcmp(bytes + at, bytes + at - PER_LINE, n);
-		if (!same)
-			print_hex_line(bytes + at, n, base + at);
-		else if (!starred)
-			puts("  *");
-		starred = same;
-	}
 }

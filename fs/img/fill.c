@@ -40,7 +40,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
 {
 	struct fill *f = state->input;
 
-	(void)text;
+	if (key == ARGP_KEY_ARG)
+		argp_failure(state, EXIT_USAGE, 0,
+			     "%s: want nothing after the image", text);
 	if (key != OPT_WRITE)
 		return ARGP_ERR_UNKNOWN;
 	f->write = true;

@@ -18,10 +18,12 @@
 // applied: first what stands in their places is saved in IMAGE.undo and flushed,
 // then they are written and flushed, then IMAGE.undo is removed. Killed before, the
 // image is as it was; killed in between, the next fsck finds IMAGE.undo and first
-// puts back what it holds.
+// puts back what it holds. Ctrl-C is heeded up to the first write, and from there
+// on no more.
 //
 // The exit status is that of fsck(8): 0 nothing is wrong, 1 all was repaired, 4
-// something is left, 8 it could not be checked, 16 bad usage.
+// something is left, 8 it could not be checked, or its report not be written (added
+// to the others), 16 bad usage, 32 Ctrl-C. No image needs the 2, "reboot".
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -29,6 +31,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fs/ext2/check.h"
@@ -40,7 +43,8 @@ enum {
 	FSCK_REPAIRED = 1,
 	FSCK_LEFT = 4,
 	FSCK_TROUBLE = 8,
-	FSCK_USAGE = 16
+	FSCK_USAGE = 16,
+	FSCK_CANCELED = 32
 };
 
 enum answer { ANSWER_ASK, ANSWER_NO, ANSWER_YES, ANSWER_SAFE };
@@ -62,18 +66,19 @@ struct fsck {
 
 // ## Options
 
-enum { OPT_KEEP = 256, OPT_UNDO, OPT_SUPER, OPT_BLOCK };
+enum { OPT_KEEP = 256, OPT_UNDO };
 
 static const struct argp_option table[] = {
 	{ "no", 'n', 0, 0, "Repair nothing, write nothing", 1 },
 	{ "yes", 'y', 0, 0, "Repair everything", 1 },
 	{ "preen", 'p', 0, 0,
 	  "Repair what is safe; 4 is the exit status if there is more", 1 },
+	{ 0, 'a', 0, OPTION_ALIAS, 0, 1 },
 	{ "force", 'f', 0, 0,
 	  "Check also what the superblock says is clean", 2 },
-	{ "superblock", OPT_SUPER, "BLOCK", 0,
+	{ "superblock", 'b', "BLOCK", 0,
 	  "Take this copy of the superblock", 3 },
-	{ "block-size", OPT_BLOCK, "SIZE", 0,
+	{ "block-size", 'B', "SIZE", 0,
 	  "The size that --superblock counts in", 3 },
 	{ "keep-undo", OPT_KEEP, "FILE", 0,
 	  "Save what is overwritten in FILE, and keep that", 4 },
@@ -102,16 +107,17 @@ static error_t parse(int key, char *text, struct argp_state *state)
 		set_answer(k, state, ANSWER_YES);
 		return 0;
 	case 'p':
+	case 'a':
 		set_answer(k, state, ANSWER_SAFE);
 		return 0;
 	case 'f':
 		k->force = true;
 		return 0;
-	case OPT_SUPER:
+	case 'b':
 		k->super_block = (uint64_t)option_number(state, "--superblock",
 							 text, 1, UINT32_MAX);
 		return 0;
-	case OPT_BLOCK:
+	case 'B':
 		k->block_bytes = (uint32_t)option_size(state, "--block-size",
 						       text, 1024, 65536);
 		if (k->block_bytes & (k->block_bytes - 1))
@@ -153,8 +159,39 @@ static const struct argp parser = {
 	       "  img fsck -y --keep-undo=before disk.img\n"
 	       "  img fsck --undo=before disk.img\n\n"
 	       "Exit status: 0 nothing is wrong; 1 all was repaired; 4 "
-	       "something is left; 8 it could not be checked; 16 bad usage.",
+	       "something is left; 8 it could not be checked; 16 bad usage; "
+	       "32 Ctrl-C, and the image is as it was.",
 };
+
+// ## Ctrl-C
+//
+// Until the repairs are applied nothing has been written: the program just ends.
+
+static void canceled(int number)
+{
+	static const char text[] =
+		"\nimg fsck: canceled; nothing has been repaired\n";
+
+	(void)number;
+	if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
+		_exit(FSCK_TROUBLE | FSCK_CANCELED);
+	_exit(FSCK_CANCELED);
+}
+
+static const int canceling[] = { SIGINT, SIGTERM };
+
+static void on_cancel(void (*handler)(int))
+{
+	struct sigaction old, new = { .sa_handler = handler };
+
+	for (size_t i = 0; i < sizeof canceling / sizeof *canceling; i++) {
+		must(sigaction(canceling[i], NULL, &old));
+		if (old.sa_handler != SIG_IGN)
+			must(sigaction(canceling[i], &new, NULL));
+	}
+}
+
+// ## Trouble
 
 static int trouble(const struct fsck *k, int error, const char *text)
 {
@@ -270,7 +307,7 @@ static int put_back(struct fsck *k, struct device *device, bool memory_only)
 
 	if (error == -ENODATA) {
 		if (!memory_only)
-			unlink(k->undo_path);
+			device_undo_remove(k->undo_path);
 		return FSCK_CLEAN;
 	}
 	if (error) {
@@ -287,9 +324,21 @@ static int put_back(struct fsck *k, struct device *device, bool memory_only)
 		       k->session->image_path,
 		       memory_only ? "is put back in memory for this check"
 				   : "has been put back");
-	if (!memory_only && unlink(k->undo_path))
-		return trouble(k, errno, "cannot remove the undo file");
-	return FSCK_CLEAN;
+	error = memory_only ? 0 : device_undo_remove(k->undo_path);
+	return error ? trouble(k, error, "cannot remove the undo file")
+		     : FSCK_CLEAN;
+}
+
+// Whether this is the file that the next fsck would put back anyway.
+static bool is_left_over(const struct session *s, const char *path)
+{
+	char *left = session_undo_path(s);
+	struct stat a, b;
+	bool same = !stat(left, &a) && !stat(path, &b) &&
+		    a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+
+	free(left);
+	return same;
 }
 
 static int only_undo(struct fsck *k)
@@ -308,6 +357,11 @@ static int only_undo(struct fsck *k)
 			 k->undo_from);
 		return FSCK_TROUBLE;
 	}
+	if (is_left_over(s, k->undo_from)) {
+		error = device_undo_remove(k->undo_from);
+		if (error)
+			return trouble(k, error, "cannot remove the undo file");
+	}
 	if (!s->quiet && !s->json)
 		printf("%s: as it was before the repair\n", s->image_path);
 	return FSCK_REPAIRED;
@@ -317,8 +371,9 @@ static int only_undo(struct fsck *k)
 
 static int apply(struct fsck *k, struct device *overlay)
 {
-	static const int ending[] = { SIGINT,  SIGTERM, SIGHUP,
-				      SIGQUIT, SIGTSTP, SIGPIPE };
+	static const int ending[] = { SIGINT,  SIGTERM, SIGHUP,  SIGQUIT,
+				      SIGTSTP, SIGPIPE, SIGALRM, SIGXCPU,
+				      SIGUSR1, SIGUSR2 };
 	const char *undo = k->keep_undo ? k->keep_undo : k->undo_path;
 	sigset_t wait, before;
 	int error;
@@ -333,14 +388,15 @@ static int apply(struct fsck *k, struct device *overlay)
 			 access(undo, F_OK) == 0
 				 ? "cannot write the repairs; %s holds what "
 				   "stood in their places"
-				 : "cannot write the repairs (nor %s, which "
-				   "comes first)",
+				 : "cannot save in %s what the repairs "
+				   "overwrite; --keep-undo=FILE takes another "
+				   "place",
 			 undo);
-	} else if (!k->keep_undo && unlink(undo)) {
-		error = -errno;
+	} else if (!k->keep_undo && (error = device_undo_remove(undo))) {
 		complain(k->session, error,
 			 "all is repaired, but %s cannot be removed", undo);
 	}
+	on_cancel(SIG_IGN); // one that came meanwhile is too late
 	must(sigprocmask(SIG_SETMASK, &before, NULL));
 	return error ? FSCK_TROUBLE : FSCK_CLEAN;
 }
@@ -494,23 +550,35 @@ static int check_through(struct fsck *k, bool repair)
 {
 	enum { UNIT = 512, MEMORY = 6 << 20 };
 	struct session *s = k->session;
-	bool cut_off = access(k->undo_path, F_OK) == 0;
 	struct device *overlay;
 	int status = FSCK_CLEAN;
 
 	if (session_device(s, repair ? DEVICE_WRITE : DEVICE_READ))
 		return FSCK_TROUBLE;
+	k->undo_path = session_undo_path(s);
+	bool cut_off = access(k->undo_path, F_OK) == 0;
 	if (!repair && !cut_off)
 		return check(k, s->device, false);
 	int error = device_overlay(s->device, UNIT, MEMORY, &overlay);
 	if (error)
 		return trouble(k, error, "cannot prepare the repairs");
-	if (cut_off)
+	if (cut_off) {
 		status = put_back(k, repair ? s->device : overlay, !repair);
+		k->force = true; // whatever the superblock says
+	}
 	if (!status)
 		status = check(k, overlay, repair);
 	device_close(overlay);
 	return status;
+}
+
+// 1, with which programs end that cannot write, would mean here that all is well.
+static int said(const struct fsck *k, int status)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	complain(k->session, errno, "cannot write the report");
+	_exit(status | FSCK_TROUBLE);
 }
 
 static int run_fsck(struct session *s, int argc, char **argv)
@@ -525,10 +593,10 @@ static int run_fsck(struct session *s, int argc, char **argv)
 	if (k.answer == ANSWER_ASK &&
 	    (s->json || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)))
 		k.answer = ANSWER_NO;
-	must(asprintf(&k.undo_path, "%s.undo", s->image_path));
+	on_cancel(canceled);
 	status = check_through(&k, k.answer != ANSWER_NO);
 	free(k.undo_path);
-	return status;
+	return said(&k, status);
 }
 
 const struct command fsck_command = {

@@ -80,6 +80,9 @@ void command_parse(struct session *, const struct argp *parser, int argc,
 int session_open(struct session *, int flags);
 // The device alone (fsck, mkfs of a partition).
 int session_device(struct session *, int mode);
+// Where a repair keeps what it overwrites, until it is done: beside the image. Once
+// the device is open; the caller frees it.
+char *session_undo_path(const struct session *);
 
 // Commits if status is 0 and the image was opened for writing by this session,
 // closes it all, returns the status (1 if the commit failed, having said so).
@@ -124,7 +127,10 @@ struct json_list {
 void json_list_add(struct json_list *, json_t *value); // frees it
 void json_list_end(struct json_list *);
 
-// Words up to the canvas's width; lines after the first are indented.
+// Words up to the canvas's width; lines after the first begin with `after`, or are
+// indented.
+void put_wrapped_with(FILE *out, int columns, const char *before,
+		      const char *after, const char *text);
 void put_wrapped(FILE *out, int columns, const char *before, int indent,
 		 const char *text);
 
@@ -237,10 +243,12 @@ extern const struct command map_command;
 extern const struct command who_command;
 extern const struct command diff_command;
 extern const struct command fsck_command;
+extern const struct command undelete_command;
 extern const struct command resize_command;
 extern const struct command defrag_command;
 extern const struct command fill_command;
 extern const struct command exercise_command;
+extern const struct command inject_command;
 extern const struct command batch_command;
 extern const struct command shell_command;
 

@@ -18,14 +18,23 @@ static const char summary[] =
 // ## The commands, as --help lists them
 
 const struct command *const commands[] = {
-	&ls_command,       &tree_command,   &cat_command,    &stat_command,
-	&df_command,       &find_command,   &get_command,    &diff_command,
-	&put_command,      &mkdir_command,  &rm_command,     &mv_command,
-	&ln_command,       &chmod_command,  &chown_command,  &touch_command,
-	&truncate_command, &mknod_command,  &xattr_command,  &mkfs_command,
-	&walk_command,     &dump_command,   &map_command,    &who_command,
-	&fsck_command,     &resize_command, &defrag_command, &fill_command,
-	&exercise_command, &batch_command,  &shell_command,  NULL,
+	&ls_command,       &tree_command,
+	&cat_command,      &stat_command,
+	&df_command,       &find_command,
+	&get_command,      &diff_command,
+	&put_command,      &mkdir_command,
+	&rm_command,       &mv_command,
+	&ln_command,       &chmod_command,
+	&chown_command,    &touch_command,
+	&truncate_command, &mknod_command,
+	&xattr_command,    &mkfs_command,
+	&walk_command,     &dump_command,
+	&map_command,      &who_command,
+	&fsck_command,     &undelete_command,
+	&resize_command,   &defrag_command,
+	&fill_command,     &inject_command,
+	&exercise_command, &batch_command,
+	&shell_command,    NULL,
 };
 
 const struct command *command_called(const char *name)

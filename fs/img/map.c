@@ -9,10 +9,11 @@
 //     7 files and directories in 7 runs; in more than one piece: 0
 //     994 of 1024 blocks are free; runs of them: 1, the longest of 994
 //
-// A letter stands for several blocks; it says what most of those in use are, and
-// is small where less than half of them are in use. --files gives the largest files
-// letters of their own. --svg draws a square a cell in colours, each file in one of
-// its own, and names it under the mouse.
+// A cell stands for several blocks and says what most of those in use are; a row
+// begins with the number of its first block. On a terminal with colours each kind
+// has one, and each file. --files gives the largest files letters of their own.
+// --svg draws a square a cell, each file in a colour of its own, and names it under
+// the mouse.
 
 #define _GNU_SOURCE
 #include "fs/img/map.h"
@@ -33,7 +34,6 @@ struct map {
 	uint64_t span; // 0: as many as make a picture of about 20 lines
 
 	struct picture picture;
-	uint64_t *size; // blocks by inode, for --files
 };
 
 // ## The command line
@@ -65,6 +65,10 @@ static error_t parse(int key, char *text, struct argp_state *state)
 	case OPT_SPAN:
 		m->span = (uint64_t)option_number(state, "--span", text, 1,
 						  INT32_MAX);
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_failure(state, EXIT_USAGE, 0,
+			     "%s: want nothing after the image", text);
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -107,8 +111,8 @@ static int paint(void *context, const struct piece *p)
 
 	scatter_note(&x->scatter, p, x->numbers.block_bytes);
 	x->of_kind[p->kind] += p->blocks;
-	if (m->size && p->inode && p->inode <= x->numbers.inodes)
-		m->size[p->inode] += p->blocks;
+	if (x->size && p->inode && p->inode <= x->numbers.inodes)
+		x->size[p->inode] += p->blocks;
 	while (left && at < x->numbers.blocks) {
 		uint64_t here = x->span - at % x->span;
 		if (here > left)
@@ -169,25 +173,17 @@ const char *cell_word(int kind)
 				     : piece_words[kind];
 }
 
-enum { NAMED_FILES = 26 };
-
-struct named {
-	uint32_t inode[NAMED_FILES];
-	int count;
-};
-
 // The largest files that have a name, by size.
-static struct named largest(const struct map *m)
+struct named picture_largest(const struct picture *x)
 {
-	const struct picture *x = &m->picture;
 	struct named named = { .count = 0 };
 
 	for (uint32_t ino = x->numbers.first_inode; ino <= x->numbers.inodes;
 	     ino++) {
 		int at = named.count;
-		if (!x->path || !m->size[ino] || !x->path[ino])
+		if (!x->path || !x->size[ino] || !x->path[ino])
 			continue;
-		while (at && m->size[named.inode[at - 1]] < m->size[ino])
+		while (at && x->size[named.inode[at - 1]] < x->size[ino])
 			at--;
 		if (at == NAMED_FILES)
 			continue;
@@ -214,15 +210,84 @@ static char letter_of(const struct cell *cell, uint64_t span,
 	return letter;
 }
 
+// Metadata in a colour a kind, each file in one of its own: of the 256 that
+// terminals have (ECMA-48 SGR 38;5), those that are neither dark nor pale.
+static int colour_of(const struct cell *cell)
+{
+	static const uint8_t kinds[CELL_KINDS] = {
+		[PIECE_BOOT] = 160,         [PIECE_SUPER] = 160,
+		[PIECE_DESCRIPTORS] = 160,  [PIECE_RESERVED] = 95,
+		[PIECE_BLOCK_BITMAP] = 133, [PIECE_INODE_BITMAP] = 133,
+		[PIECE_INODE_TABLE] = 25,   [PIECE_JOURNAL] = 242,
+		[PIECE_DIRECTORY] = 220,    [PIECE_SYMLINK] = 108,
+		[PIECE_MAP] = 137,          [PIECE_XATTR] = 199,
+		[CELL_FREE] = 240,          [CELL_LEAKED] = 196,
+	};
+	static const uint8_t files[] = {
+		40,  208, 51,  171, 154, 39,  214, 48,
+		205, 111, 118, 203, 80,  184, 141, 76
+	};
+
+	if (!cell->used)
+		return kinds[CELL_FREE];
+	return cell->kind == PIECE_DATA ? files[cell->inode % sizeof files]
+					: kinds[cell->kind];
+}
+
+static const char *cell_glyph(const struct canvas *canvas, char letter,
+			      char text[2])
+{
+	if (canvas->utf8 && letter == '#')
+		return "█";
+	if (canvas->utf8 && letter == '+')
+		return "▒";
+	if (canvas->utf8 && letter == '.')
+		return "·";
+	text[0] = letter;
+	text[1] = '\0';
+	return text;
+}
+
+// A row begins with the number of its first block.
+static void print_cells(const struct picture *x, const struct canvas *canvas,
+			const struct named *named)
+{
+	int digits = snprintf(NULL, 0, "%" PRIu64, x->numbers.blocks - 1);
+	size_t fit = (size_t)(canvas->columns - digits - 2);
+	size_t per_row = fit - fit % 10;
+	char letter[2];
+
+	for (size_t i = 0; i < x->cells; i++) {
+		const struct cell *cell = &x->cell[i];
+		size_t place = i % per_row;
+		int colour = canvas->colour ? colour_of(cell) : -1;
+		if (place == 0)
+			printf("%*" PRIu64 "  ", digits, i * x->span);
+		if (colour >= 0 &&
+		    (place == 0 || colour != colour_of(cell - 1)))
+			printf("\033[38;5;%dm", colour);
+		fputs(cell_glyph(canvas, letter_of(cell, x->span, named),
+				 letter),
+		      stdout);
+		if (place + 1 == per_row || i + 1 == x->cells)
+			printf("%s\n", colour >= 0 ? "\033[0m" : "");
+	}
+}
+
 static void print_legend(const struct map *m, const struct named *named)
 {
-	char text[HUMAN_BYTES];
+	struct canvas canvas = canvas_of(STDOUT_FILENO);
+	char text[HUMAN_BYTES], *legend;
 
-	put_wrapped(stdout, canvas_of(STDOUT_FILENO).columns, "", 0,
-		    "S superblock and descriptors, R kept for more of them, B "
-		    "bitmaps, I inode tables, J journal, D directories, L "
-		    "symlinks, M block maps, X attributes; data where more "
-		    "and where less than half is in use; free");
+	must(asprintf(&legend,
+		      "S superblock and descriptors, R kept for more of them, "
+		      "B bitmaps, I inode tables, J journal, D directories, L "
+		      "symlinks, M block maps, X attributes, %s data, %s data "
+		      "in less than half of the blocks, %s free",
+		      canvas.utf8 ? "█" : "#", canvas.utf8 ? "▒" : "+",
+		      canvas.utf8 ? "·" : "."));
+	put_wrapped(stdout, canvas.columns, "", 0, legend);
+	free(legend);
 	if (named->count)
 		printf("\n");
 	for (int i = 0; m->picture.path && i < named->count; i++) {
@@ -231,7 +296,7 @@ static void print_legend(const struct map *m, const struct named *named)
 				   strlen(m->picture.path[ino]));
 		printf("%c  %s (%s)\n", 'a' + i, path,
 		       human_size(text,
-				  m->size[ino] *
+				  m->picture.size[ino] *
 					  m->picture.numbers.block_bytes));
 		free(path);
 	}
@@ -255,23 +320,18 @@ static int print_map(const struct map *m)
 	struct canvas canvas = canvas_of(STDOUT_FILENO);
 	struct named named = { .count = 0 };
 	char size[HUMAN_BYTES], block[HUMAN_BYTES];
-	char *cells = must_ptr(malloc(x->cells + 1));
 
 	if (m->files)
-		named = largest(m);
-	for (size_t i = 0; i < x->cells; i++)
-		cells[i] = letter_of(&x->cell[i], x->span, &named);
-	char *drawn = must_ptr(draw_map(&canvas, cells, x->cells, 0));
+		named = picture_largest(x);
 	printf("%s: %" PRIu64 " blocks of %s in %" PRIu32
-	       " group%s; a cell stands for %" PRIu64 "\n\n%s\n",
+	       " group%s; a cell stands for %" PRIu64 "\n\n",
 	       human_size(size, x->numbers.blocks * x->numbers.block_bytes),
 	       x->numbers.blocks, human_size(block, x->numbers.block_bytes),
-	       x->numbers.groups, x->numbers.groups == 1 ? "" : "s", x->span,
-	       drawn);
+	       x->numbers.groups, x->numbers.groups == 1 ? "" : "s", x->span);
+	print_cells(x, &canvas, &named);
+	putchar('\n');
 	print_legend(m, &named);
 	print_numbers(x);
-	free(drawn);
-	free(cells);
 	return EXIT_SUCCESS;
 }
 
@@ -328,12 +388,12 @@ static void make_room(struct map *m)
 	x->span = m->span ? m->span : fitting_span(m);
 	x->cells = (size_t)((x->numbers.blocks + x->span - 1) / x->span);
 	x->cell = must_ptr(calloc(x->cells, sizeof *x->cell));
-	if (m->files || m->svg)
-		x->path = must_ptr(
-			calloc((size_t)x->numbers.inodes + 1, sizeof *x->path));
-	if (m->files)
-		m->size = must_ptr(
-			calloc((size_t)x->numbers.inodes + 1, sizeof *m->size));
+	if (!m->files && !m->svg)
+		return;
+	x->path = must_ptr(
+		calloc((size_t)x->numbers.inodes + 1, sizeof *x->path));
+	x->size = must_ptr(
+		calloc((size_t)x->numbers.inodes + 1, sizeof *x->size));
 }
 
 static void free_room(struct map *m)
@@ -344,7 +404,7 @@ static void free_room(struct map *m)
 		free(x->path[i]);
 	free(x->path);
 	free(x->cell);
-	free(m->size);
+	free(x->size);
 }
 
 static int draw(struct map *m)

@@ -20,11 +20,20 @@ struct picture {
 	size_t cells;
 	uint64_t span;                // blocks a cell stands for
 	char **path;                  // by inode; NULL: no file's
+	uint64_t *size;               // by inode: blocks
 	uint64_t of_kind[CELL_KINDS]; // blocks
 
 	struct scatter scatter;
 	uint64_t free_runs, longest_free;
 };
+
+// The largest files that have a name, by size.
+enum { NAMED_FILES = 26 };
+struct named {
+	uint32_t inode[NAMED_FILES];
+	int count;
+};
+struct named picture_largest(const struct picture *);
 
 // Writes it as SVG: a square a cell, with what it is as its title.
 int map_svg(const struct session *, const struct picture *, const char *path);

@@ -388,6 +388,7 @@ static int fill(struct session *s, struct tree *t, const struct make_options *o,
 	status = write_tree(t, fs, o, &progress);
 	progress_end(&progress);
 	if (!status) {
+		tree_forget(t); // a commit needs memory for large directories
 		error = ext2_commit(fs);
 		ext2_numbers(fs, numbers);
 		if (error)

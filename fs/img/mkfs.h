@@ -88,6 +88,8 @@ struct make_options {
 
 void tree_begin(struct tree *, const struct session *);
 void tree_end(struct tree *);
+// All nodes go; what there is to be said of them stays (`changed`).
+void tree_forget(struct tree *);
 
 // lost+found is there before the tree is written. A tree may have one, too.
 bool is_lost_found(const struct tree *, const struct node *);

@@ -12,7 +12,10 @@
 // order. Large files are not read here: the writer gets a descriptor, and copies by
 // it.
 //
-// What it is worth is at the end of mkfs_write.c.
+// What it is worth, with 20,000 files of 1 to 8 KiB and two processors (ratios of
+// medians): the second thread makes it 1.25 times as fast from a warm cache, 1.3 times
+// from a cold one. To announce files makes it 3 times as fast from a cold cache, and
+// nothing from a warm one.
 //
 // Only this thread opens files and touches `reader` between a batch's being empty
 // and full; the lock hands batches over. The tree is read by both.

@@ -402,15 +402,22 @@ static void plan_for(const struct make_options *o, const struct need *need,
 		o, o->size ? blocks : need->blocks + need->blocks / 8);
 }
 
+// The log lies in one group. Where many inodes make these small, one whose size was
+// not asked for becomes smaller, too.
 static bool fits(const struct make_options *o, const struct need *need,
 		 uint64_t blocks, struct ext2_plan *plan)
 {
 	uint64_t overhead;
 	uint32_t inodes;
+	int error;
 
 	plan_for(o, need, blocks, plan);
-	return !ext2_overhead(plan, &overhead, &inodes) &&
-	       inodes >= need->inodes &&
+	while ((error = ext2_overhead(plan, &overhead, &inodes)) == -ENOSPC &&
+	       !o->journal_bytes && plan->journal > JOURNAL_LEAST)
+		plan->journal = plan->journal / 2 > JOURNAL_LEAST
+					? plan->journal / 2
+					: JOURNAL_LEAST;
+	return !error && inodes >= need->inodes &&
 	       overhead + need->blocks + free_in(o, blocks) <= blocks;
 }
 

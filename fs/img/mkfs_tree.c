@@ -32,11 +32,21 @@ void tree_begin(struct tree *t, const struct session *session)
 	t->node[ROOT_NODE].mode = S_IFDIR | 0755;
 }
 
-void tree_end(struct tree *t)
+void tree_forget(struct tree *t)
 {
 	free(t->node);
 	free(t->text);
 	free(t->slot);
+	t->node = NULL;
+	t->text = NULL;
+	t->slot = NULL;
+	t->count = t->room = t->slots = t->indexed = 0;
+	t->bytes = t->text_room = 0;
+}
+
+void tree_end(struct tree *t)
+{
+	tree_forget(t);
 	if (t->root >= 0)
 		close(t->root);
 	if (t->spool >= 0)

@@ -145,6 +145,24 @@ static int tell_runs(const struct walk *w, const struct ext2_inode *inode)
 	return stop;
 }
 
+// The inode of resize_inode: its double indirect block has entries that lead to the
+// blocks kept for descriptors in group 0, and these to their copies. They have been
+// told, by group; what is its own is that one block.
+static int tell_resize_inode(const struct walk *w,
+			     const struct ext2_inode *inode)
+{
+	const struct piece piece = {
+		.kind = PIECE_MAP,
+		.first = get32(((const le32 *)inode->block)[BLOCK_DOUBLE]),
+		.blocks = 1,
+		.inode = inode->ino,
+		.logical = BLOCKS_DIRECT + w->numbers.block_bytes / 4,
+		.level = 2,
+	};
+
+	return piece.first ? w->each(w->context, &piece) : 0;
+}
+
 static int tell_inode(const struct walk *w, uint32_t ino)
 {
 	struct ext2_inode inode;
@@ -165,6 +183,8 @@ static int tell_inode(const struct walk *w, uint32_t ino)
 	};
 	if (inode.xattr_block && (stop = w->each(w->context, &attributes)))
 		return stop;
+	if (ino == INO_RESIZE && w->numbers.compat & COMPAT_RESIZE_INODE)
+		return tell_resize_inode(w, &inode);
 	if (!points(&inode))
 		return 0;
 	stop = tell_runs(w, &inode);

@@ -231,8 +231,8 @@ void json_list_end(struct json_list *list)
 
 // ## Prose
 
-void put_wrapped(FILE *out, int columns, const char *before, int indent,
-		 const char *text)
+void put_wrapped_with(FILE *out, int columns, const char *before,
+		      const char *after, const char *text)
 {
 	int used = text_columns(before);
 	const char *blank = "";
@@ -243,8 +243,8 @@ void put_wrapped(FILE *out, int columns, const char *before, int indent,
 		char *word = must_ptr(strndup(text, n));
 		int width = text_columns(word);
 		if (*blank && used + 1 + width > columns) {
-			fprintf(out, "\n%*s", indent, "");
-			used = indent;
+			fprintf(out, "\n%s", after);
+			used = text_columns(after);
 			blank = "";
 		}
 		fprintf(out, "%s%s", blank, word);
@@ -255,4 +255,14 @@ void put_wrapped(FILE *out, int columns, const char *before, int indent,
 		free(word);
 	}
 	putc('\n', out);
+}
+
+void put_wrapped(FILE *out, int columns, const char *before, int indent,
+		 const char *text)
+{
+	char *after;
+
+	must(asprintf(&after, "%*s", indent, ""));
+	put_wrapped_with(out, columns, before, after, text);
+	free(after);
 }

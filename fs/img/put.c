@@ -345,7 +345,7 @@ static int put_file(struct session *s, const struct options *o,
 		    const char *source, const struct place *place)
 {
 	struct stat info;
-	uint32_t ino;
+	uint32_t ino = 0;
 	int fd = open_source(o, source, &info);
 
 	if (fd < 0)
@@ -455,8 +455,8 @@ static int put_tree(struct session *s, const struct options *o,
 		    const struct make_options *make, struct tree *t,
 		    const struct place *place)
 {
-	struct node *root = &t->node[ROOT_NODE];
 	struct progress progress;
+	struct node *root;
 	int status = EXIT_SUCCESS;
 
 	tree_normalise(t, make);

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "fs/img/img.h"
 #include "must.h"
@@ -220,6 +221,35 @@ int session_device(struct session *s, int mode)
 	return error ? refuse_device(s, error, mode) : EXIT_SUCCESS;
 }
 
+// Two partitions of one image may be as long as each other.
+char *session_undo_path(const struct session *s)
+{
+	char *path;
+
+	if (s->offset)
+		must(asprintf(&path, "%s.%ju.undo", s->image_path,
+			      (uintmax_t)s->offset));
+	else
+		must(asprintf(&path, "%s.undo", s->image_path));
+	return path;
+}
+
+// What fsck has left when it was cut off (fsck.c) is put back by the next one: over
+// whatever has been written in between, so nothing is.
+static int refuse_half_repaired(struct session *s)
+{
+	char *undo = session_undo_path(s);
+	int status = access(undo, F_OK)
+			     ? EXIT_SUCCESS
+			     : complain(s, 0,
+					"a repair of it was cut off, and %s "
+					"holds what it had overwritten: want "
+					"`img fsck -y' first",
+					undo);
+	free(undo);
+	return status;
+}
+
 int session_open(struct session *s, int flags)
 {
 	struct ext2_refusal why = { "" };
@@ -231,6 +261,8 @@ int session_open(struct session *s, int flags)
 	}
 	int status = session_device(s, flags & EXT2_WRITE ? DEVICE_WRITE
 							  : DEVICE_READ);
+	if (!status && flags & EXT2_WRITE)
+		status = refuse_half_repaired(s);
 	if (status)
 		return status;
 	s->flags = flags;

@@ -7,8 +7,8 @@
 //     /home/ubuntu > put ../notes.txt .
 //
 // A line is a command of img without IMAGE; paths may be relative to where cd led.
-// Every line is a process and a transaction of its own: Ctrl-C ends the command and
-// not the shell, and the image is free for others between two lines. Tab completes
+// Every line is a process and a transaction of its own: Ctrl-C ends the command, or
+// gives up the line that is being typed, and not the shell, and the image is free for others between two lines. Tab completes
 // commands and the image's paths, and names of the host after ./ or ../ or for
 // the sources of put. From a pipe it reads lines as a batch --each --keep-going does.
 //
@@ -309,6 +309,40 @@ static char **complete(const char *text, int start, int end)
 	return rl_completion_matches(text, next_match);
 }
 
+// ## Ctrl-C
+//
+// libedit's own handler would give the terminal back and then wait on for the rest
+// of the line. So the keys are read here, where a signal ends the wait, and with it
+// the line.
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal)
+{
+	(void)signal;
+	interrupted = 1;
+}
+
+static int next_key(FILE *in)
+{
+	unsigned char key;
+	ssize_t n = -1;
+
+	while (!interrupted && (n = read(fileno(in), &key, 1)) == -1 &&
+	       errno == EINTR)
+		;
+	return n == 1 ? key : EOF;
+}
+
+static void catch_interrupts(void)
+{
+	const struct sigaction action = { .sa_handler = on_interrupt };
+
+	must(sigaction(SIGINT, &action, NULL));
+	rl_catch_signals = 0;
+	rl_getc_function = next_key;
+}
+
 // ## The shell
 
 static char *next_line(void)
@@ -319,7 +353,15 @@ static char *next_line(void)
 	if (shell.terminal) {
 		char *cwd = shown(shell.cwd, strlen(shell.cwd));
 		must(asprintf(&prompt, "%s > ", cwd));
-		line = readline(prompt);
+		do {
+			interrupted = 0;
+			line = readline(prompt);
+			if (interrupted) {
+				putchar('\n');
+				free(line);
+				line = NULL;
+			}
+		} while (interrupted);
 		if (line && *line)
 			add_history(line);
 		free(prompt);
@@ -347,7 +389,8 @@ static int play(struct session *s, int argc, char **argv)
 	if (status)
 		return status;
 	session_end(s, EXIT_FAILURE);
-	signal(SIGINT, SIG_IGN);
+	if (shell.terminal)
+		catch_interrupts();
 	rl_readline_name = "img";
 	rl_attempted_completion_function = complete;
 	while (go_on && (line = next_line())) {

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/img/fields.h"
 #include "fs/img/img.h"
 #include "must.h"
 
@@ -71,39 +72,17 @@ static const struct argp parser = {
 
 // ## Words
 
-static const struct {
-	uint32_t flag;
-	const char *word;
-} flags[] = {
-	{ INODE_SECRM, "secure-delete" },
-	{ INODE_SYNC, "sync" },
-	{ INODE_IMMUTABLE, "immutable" },
-	{ INODE_APPEND, "append-only" },
-	{ INODE_NODUMP, "no-dump" },
-	{ INODE_NOATIME, "no-atime" },
-	{ INODE_INDEX, "index" },
-	{ INODE_JOURNAL_DATA, "journal-data" },
-	{ INODE_DIRSYNC, "dirsync" },
-	{ INODE_TOPDIR, "top-directory" },
-	{ INODE_HUGE_FILE, "huge-file" },
-	{ INODE_EXTENTS, "extents" },
-	{ INODE_EA_INODE, "attribute-value" },
-	{ INODE_INLINE_DATA, "inline-data" },
-};
-
 static json_t *flags_json(uint32_t value)
 {
 	json_t *list = must_ptr(json_array());
 	char text[16];
 
-	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
-		if (value & flags[i].flag) {
-			json_array_append_new(list, json_string(flags[i].word));
-			value &= ~flags[i].flag;
-		}
-	if (value) {
-		snprintf(text, sizeof text, "0x%" PRIx32, value);
-		json_array_append_new(list, json_string(text));
+	for (int bit = 0; bit < 32; bit++) {
+		const char *word = inode_flag_word(bit);
+		if (!(value >> bit & 1))
+			continue;
+		snprintf(text, sizeof text, "bit%d", bit);
+		json_array_append_new(list, json_string(word ? word : text));
 	}
 	return list;
 }
@@ -285,7 +264,7 @@ static void print_place(struct ext2 *fs, const struct ext2_inode *inode)
 	putchar('\n');
 }
 
-static void print_fields(const struct ext2_inode *inode, struct ext2 *fs)
+static void print_facts(const struct ext2_inode *inode, struct ext2 *fs)
 {
 	char mode[11], size[HUMAN_BYTES];
 	const uint64_t plain = 1024; // bytes that need no other unit
@@ -342,7 +321,7 @@ static int print_stat(struct session *s, const struct options *o,
 	       type_word(inode->mode));
 	free(name);
 	free(target);
-	print_fields(inode, s->fs);
+	print_facts(inode, s->fs);
 	int xattr_error = ext2_xattrs(s->fs, inode->ino, print_xattr, &any);
 	if (has_map(inode)) {
 		error = tell_runs(s->fs, inode, &runs);

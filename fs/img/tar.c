@@ -434,6 +434,8 @@ int tar_begin(struct tar_request *r)
 	if (r->utf8)
 		r->before = uselocale(r->utf8);
 	a->archive_write_add_filter_none(r->archive);
+	// The same bytes into a pipe as into a file.
+	a->archive_write_set_bytes_in_last_block(r->archive, 1);
 	if (a->archive_write_open_fd(r->archive, r->fd) == ARCHIVE_OK)
 		return EXIT_SUCCESS;
 	write_failed(r);

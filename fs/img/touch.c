@@ -46,8 +46,11 @@ static bool parse_shared(struct options *o, int key,
 
 // ## The file, made where it is missing
 
+// At the end of a path that leads nowhere: a name that is missing, or a symlink to
+// one, or to another such symlink.
 static int make_empty(struct session *s, const char *path, uint32_t *ino)
 {
+	enum { DEEPEST = 40, TARGET_MOST = 4096 };
 	struct ext2_time now = ext2_now(s->fs);
 	const struct ext2_inode attributes = {
 		.mode = S_IFREG | 0644,
@@ -56,14 +59,32 @@ static int make_empty(struct session *s, const char *path, uint32_t *ino)
 		.ctime = now,
 		.crtime = now,
 	};
+	char target[2][TARGET_MOST + 1];
+	uint32_t dir = from_here(s);
+	struct ext2_entry entry;
 	const char *name;
 	size_t length;
-	uint32_t dir;
 
-	int error = ext2_walk_parent(s->fs, from_here(s), path, &dir, &name,
-				     &length);
-	return error ? error
-		     : ext2_create(s->fs, dir, name, length, &attributes, ino);
+	for (int depth = 0; depth <= DEEPEST; depth++) {
+		int error = ext2_walk_parent(s->fs, dir, path, &dir, &name,
+					     &length);
+		if (error)
+			return error;
+		if (name[length] == '/')
+			return -EISDIR;
+		error = ext2_find(s->fs, dir, name, length, &entry);
+		if (error == -ENOENT)
+			return ext2_create(s->fs, dir, name, length,
+					   &attributes, ino);
+		path = target[depth % 2];
+		if (!error)
+			error = ext2_readlink(s->fs, entry.ino,
+					      target[depth % 2],
+					      sizeof target[0]);
+		if (error)
+			return error;
+	}
+	return -ELOOP;
 }
 
 static int for_each_file(struct options *o,

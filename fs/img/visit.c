@@ -45,7 +45,7 @@ static int path_append(struct walk *w, const char *name, size_t length)
 {
 	size_t need = w->path_length + length + 2;
 
-	if (need > w->path_room) {
+	if (!w->path || need > w->path_room) {
 		char *more = realloc(w->path, need * 2);
 		if (!more)
 			return -ENOMEM;

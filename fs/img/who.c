@@ -139,6 +139,15 @@ static void table_inodes(const struct who *w, const struct asked *a,
 			   1);
 }
 
+// The blocks kept for descriptors are told by group, but an inode points at them.
+static bool by_resize_inode(const struct who *w, const struct piece *p)
+{
+	struct ext2_numbers n;
+
+	ext2_numbers(w->session->fs, &n);
+	return p->kind == PIECE_RESERVED && n.compat & COMPAT_RESIZE_INODE;
+}
+
 static void print_owner(const struct who *w, const struct asked *a,
 			const struct owner *o)
 {
@@ -158,6 +167,8 @@ static void print_owner(const struct who *w, const struct asked *a,
 	} else if (p->kind != PIECE_BOOT) {
 		printf(" of group %" PRIu32, p->group);
 	}
+	if (by_resize_inode(w, p))
+		printf(", by inode %d", INO_RESIZE);
 	if (p->kind == PIECE_INODE_TABLE) {
 		table_inodes(w, a, p, &first, &last);
 		printf(": inodes %" PRIu32 " to %" PRIu32, first, last);
@@ -203,6 +214,9 @@ static json_t *json_owner(const struct who *w, const struct asked *a,
 					    json_integer(p->level));
 	} else {
 		json_object_set_new(object, "group", json_integer(p->group));
+		if (by_resize_inode(w, p))
+			json_object_set_new(object, "inode",
+					    json_integer(INO_RESIZE));
 	}
 	if (p->kind == PIECE_INODE_TABLE) {
 		table_inodes(w, a, p, &first, &last);
@@ -238,7 +252,7 @@ static int answer(struct who *w)
 {
 	struct session *s = w->session;
 	struct ext2_numbers numbers;
-	json_t *all = s->json ? must_ptr(json_array()) : NULL;
+	json_t *all;
 
 	ext2_numbers(s->fs, &numbers);
 	for (int i = 0; i < w->count; i++) {
@@ -252,6 +266,7 @@ static int answer(struct who *w)
 		if (error)
 			return complain(s, error, "cannot read the bitmap");
 	}
+	all = s->json ? must_ptr(json_array()) : NULL;
 	int failed = pieces_each(s, look, w);
 	if (wants_names(w))
 		failed |= visit_tree(s, INO_ROOT, "/", false, name, w);
