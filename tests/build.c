@@ -342,37 +342,38 @@ static void put_machine(const char *manager, const char *provides)
 	good("chmod +x %s", path);
 }
 
-// Its library files come with their own version, gnuplot is a file that can be
-// executed, and pkg-config is where PKG_CONFIG expects it.
+// Its library files come with their own version, gnuplot and mke2fs are files that
+// can be executed, and pkg-config is where PKG_CONFIG expects it.
 #define PROVIDES(liburing_version)                                            \
 	"for lib in liburing=" liburing_version                               \
-	" check=1 jansson=3 libxxhash=1; do "                                 \
+	" check=1 jansson=3 libxxhash=1 libarchive=4 libedit=4; do "          \
 	"printf 'Name: x\\nDescription: x\\nVersion: %s\\n' ${lib#*=} "       \
-	">pc/${lib%=*}.pc; done; echo '#!/bin/sh' >bin/gnuplot; "             \
-	"/bin/chmod +x bin/gnuplot; ln -sf $REAL bin/a-pkg-config"
+	">pc/${lib%=*}.pc; done; for tool in gnuplot mke2fs; do "             \
+	"echo '#!/bin/sh' >bin/$tool; /bin/chmod +x bin/$tool; done; "        \
+	"ln -sf $REAL bin/a-pkg-config"
 
 static const char machine[] =
 	"export REAL=$(command -v pkg-config) PKG_CONFIG=$PWD/bin/a-pkg-config "
 	"PKG_CONFIG_LIBDIR=$PWD/pc PATH=$PWD/bin; ";
 
 static const struct manager {
-	const char *program, *asks, *for_package[5];
+	const char *program, *asks, *for_package[7];
 } managers[] = {
 	{ "apt-get", "\napt-get install -y -q --no-install-recommends ",
 	  { "check", "gnuplot-nox", "libjansson-dev", "liburing-dev",
-	    "libxxhash-dev" } },
+	    "libxxhash-dev", "libarchive-dev", "libedit-dev" } },
 	{ "dnf", "\ndnf install -y ",
 	  { "check-devel", "gnuplot", "jansson-devel", "liburing-devel",
-	    "xxhash-devel" } },
+	    "xxhash-devel", "libarchive-devel", "libedit-devel" } },
 	{ "pacman", "\npacman -S --needed --noconfirm ",
 	  { "check", "gnuplot", "jansson", "liburing",
-	    "xxhash" } },
+	    "xxhash", "libarchive", "libedit" } },
 	{ "apk", "\napk add ",
 	  { "check-dev", "gnuplot", "jansson-dev", "liburing-dev",
-	    "xxhash-dev" } },
+	    "xxhash-dev", "libarchive-dev", "libedit-dev" } },
 	{ "zypper", "\nzypper --non-interactive install ",
 	  { "check-devel", "gnuplot", "libjansson-devel", "liburing-devel",
-	    "xxhash-devel" } },
+	    "xxhash-devel", "libarchive-devel", "libedit-devel" } },
 };
 
 enum { MANAGERS = sizeof managers / sizeof *managers };
@@ -388,7 +389,7 @@ START_TEST(build_deps_asks_the_manager)
 	const char *log = good("echo; cat log");
 	has(log, m->asks);
 	const char *asked = strstr(log, m->asks) + strlen(m->asks) - 1;
-	for (size_t i = 0; i < 5; i++) {
+	for (size_t i = 0; i < 7; i++) {
 		char word[64];
 		snprintf(word, sizeof word, " %s", m->for_package[i]);
 		has(asked, word);

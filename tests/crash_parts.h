@@ -71,7 +71,8 @@ struct crash_point {
 };
 
 // Calls `each` with about `wanted` of the states (0: all of them), chosen by the
-// seed, and two more for each window, where the order matters most. Returns how many there are in all; *seen of them were chosen.
+// seed, and two more for each window, where the order matters most. Returns how
+// many there are in all; *seen of them were chosen.
 uint64_t crash_states(const struct crash_bytes *base, const struct recording *,
 		      uint64_t wanted, uint64_t seed, uint64_t *seen,
 		      void (*each)(void *context, const struct crash_bytes *,

@@ -13,7 +13,7 @@
 
 #include "random.h"
 
-enum { MOST = 4, TURNS = 12, TURNS_SOAKING = 400, NAME_BYTES = 300 };
+enum { MOST = 4, TURNS = 12, TURNS_SOAKING = 150, NAME_BYTES = 300 };
 
 static const struct damage *draw(struct random *random, const struct corpus *c)
 {
@@ -40,10 +40,10 @@ static char *judge_several(struct corpus *c, struct random *random, char *name)
 	for (int i = 0; i < n; i++) {
 		const struct damage *d = draw(random, c);
 
-		used += snprintf(name + used, NAME_BYTES - (size_t)used,
-				 "%s%s", i ? ", " : "", d->name);
+		used += snprintf(name + used, NAME_BYTES - (size_t)used, "%s%s",
+				 i ? ", " : "", d->name);
 		all.flags |= d->flags & NO_JUDGE;
-		if (d->flags & (INTACT | MOVED | ALONE) || d->spoils)
+		if (d->flags & (INTACT | ALONE) || d->spoils)
 			all.flags |= NO_COMPARING;
 		damage_do(c, d);
 	}

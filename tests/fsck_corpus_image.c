@@ -31,7 +31,7 @@ const struct corpus_kind corpus_kinds[CORPUS_KINDS] = {
 	  "-t ext3 -b 4096 -I 256 -N 320 -J size=4 -g 2048 -O ^resize_inode",
 	  "16M", 4096, KIND_JOURNAL | KIND_COPY },
 	{ "one group", "-t ext2 -b 1024 -I 256 -N 320", "6M", 1024,
-	  KIND_RESIZE | KIND_NO_JOURNAL },
+	  KIND_RESIZE | KIND_NO_JOURNAL | KIND_ONE },
 };
 
 enum {
@@ -251,9 +251,8 @@ void corpus_make(struct corpus *c, const struct corpus_kind *kind)
 {
 	*c = (struct corpus){ .kind = kind };
 	content_make_image(kind->options, kind->size, 0);
-	ck_assert_int_eq(device_file(content_image, DEVICE_WRITE, 0, 0,
-				     &c->device),
-			 0);
+	ck_assert_int_eq(
+		device_file(content_image, DEVICE_WRITE, 0, 0, &c->device), 0);
 	c->fs = open_image(c->device, EXT2_WRITE);
 	fill(c->fs, kind);
 	ck_assert_int_eq(ext2_commit(c->fs), 0);

@@ -189,28 +189,28 @@ static bool may_be_named(const struct row *a, const struct row *b)
 }
 
 static bool is_kept(const struct row *row, const struct rows *second,
-		    const char *spoilt, bool moved)
+		    const char *spoilt)
 {
-	const struct row *there =
-		second->count ? bsearch(row, second->row, second->count,
-					sizeof *row, by_path)
-			      : NULL;
+	const struct row *there = second->count ? bsearch(row, second->row,
+							  second->count,
+							  sizeof *row, by_path)
+						: NULL;
 
-	if (there && (same(there, row) ||
-		      (spoilt && !strcmp(row->path, spoilt) &&
-		       there->mode == row->mode)))
+	if (there &&
+	    (same(there, row) || (spoilt && !strcmp(row->path, spoilt) &&
+				  there->mode == row->mode)))
 		return true;
 	if (S_ISDIR(row->mode))
-		return moved || in_lost(row->path);
+		return in_lost(row->path);
 	for (size_t i = 0; i < second->count; i++)
 		if (same(&second->row[i], row) &&
-		    (moved || may_be_named(row, &second->row[i])))
+		    may_be_named(row, &second->row[i]))
 			return true;
 	return false;
 }
 
 char *corpus_lost(struct device *first, struct device *second,
-		  const char *spoilt, bool moved)
+		  const char *spoilt)
 {
 	struct rows a = { 0 }, b = { 0 };
 	char *lost = read_rows(first, &a);
@@ -218,7 +218,7 @@ char *corpus_lost(struct device *first, struct device *second,
 	if (!lost)
 		lost = read_rows(second, &b);
 	for (size_t i = 0; !lost && i < a.count; i++)
-		if (!is_kept(&a.row[i], &b, spoilt, moved) &&
+		if (!is_kept(&a.row[i], &b, spoilt) &&
 		    asprintf(&lost, "%s %o size %ju content %jx others %jx",
 			     a.row[i].path, a.row[i].mode,
 			     (uintmax_t)a.row[i].size,

@@ -30,7 +30,7 @@ static void make_images(void)
 	       "mke2fs -q -t ext2 -b 1024 -g 1024 -d tree good 4000 && "
 	       "cp good safe && cp good unsafe && "
 	       "debugfs -w -R 'sif /d/plain faddr 7' safe 2>/dev/null && "
-	       "cp safe both");
+	       "cp safe both && head -c 4096000 /dev/urandom >foreign");
 	img_patch("unsafe", "other", "oth/r");
 	img_patch("both", "other", "oth/r");
 }
@@ -129,14 +129,17 @@ END_TEST
 START_TEST(fsck_looking_writes_nothing)
 {
 	NEED_JUDGES;
-	ends(0, "", "cp both x; chmod 444 x; img fsck -nf x >/dev/null; "
-		    "[ $? = 4 ] && cmp both x && [ ! -e x.undo ]");
+	ends(0, "",
+	     "cp both x; chmod 444 x; img fsck -nf x >/dev/null; "
+	     "[ $? = 4 ] && cmp both x && [ ! -e x.undo ]");
 	// No terminal: nobody could be asked.
-	ends(4, "2 findings, 0 repaired", "cp -f both x; img fsck -f x; s=$?; "
-					  "cmp both x && exit $s");
+	ends(4, "2 findings, 0 repaired",
+	     "cp -f both x; img fsck -f x; s=$?; "
+	     "cmp both x && exit $s");
 	if (geteuid() != 0)
-		ends(8, "Permission denied", "cp -f both x; chmod 444 x; "
-					     "img fsck -yf x");
+		ends(8, "Permission denied",
+		     "cp -f both x; chmod 444 x; "
+		     "img fsck -yf x");
 }
 END_TEST
 
@@ -174,8 +177,7 @@ START_TEST(fsck_json)
 	ck_assert_int_eq(json_integer_value(json_object_get(all, "exit")), 1);
 	json_decref(all);
 	free(text);
-	ends(0, "\"findings\": []|\"exit\": 0",
-	     "img fsck -nf --format=json x");
+	ends(0, "\"findings\": []|\"exit\": 0", "img fsck -nf --format=json x");
 }
 END_TEST
 
@@ -244,8 +246,7 @@ static int talk_end(struct talk *t)
 		;
 	close(t->terminal);
 	ck_assert_int_eq(waitpid(t->pid, &status, 0), t->pid);
-	return WIFEXITED(status) ? WEXITSTATUS(status)
-				 : -WTERMSIG(status);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
 START_TEST(fsck_asks)
@@ -306,14 +307,22 @@ START_TEST(fsck_undo_file)
 	img_do("cp both x; img fsck -yf --keep-undo=u x >/dev/null; "
 	       "[ $? = 1 ] && e2fsck -fn x && ! cmp -s both x && "
 	       "[ ! -e x.undo ]");
-	ends(1, "as it was before", "img fsck --undo=u x && exit 7 || s=$?; "
-				    "cmp both x && exit $s");
-	ends(8, "not a whole undo file", "cp x y; echo >>y; truncate -s +1k y; "
-					 "img fsck --undo=u y");
-	ends(8, "not a whole undo file", "head -c 1000 u >half; "
-					 "img fsck --undo=half x");
+	ends(1, "as it was before",
+	     "img fsck --undo=u x && exit 7 || s=$?; "
+	     "cmp both x && exit $s");
+	ends(8, "not a whole undo file",
+	     "cp x y; echo >>y; truncate -s +1k y; "
+	     "img fsck --undo=u y");
+	ends(8, "not a whole undo file",
+	     "head -c 1000 u >half; "
+	     "img fsck --undo=half x");
 	ends(8, "not a whole undo file", "img fsck --undo=both x");
 	img_do("cmp both x");
+	ends(8, "changed since",
+	     "cp both x; rm u; "
+	     "img fsck -yf --keep-undo=u x >/dev/null; "
+	     "cp foreign x; img fsck --undo=u x");
+	img_do("cmp foreign x && cp both x");
 	// It comes first: where it cannot be, nothing is repaired.
 	ends(8, "--keep-undo", "img fsck -yf --keep-undo=no/such/u x");
 	img_do("cmp both x");
@@ -338,15 +347,20 @@ START_TEST(fsck_cut_off)
 		     "cmp x now && [ -e x.undo ] && exit $s");
 	// Nobody else writes to it meanwhile.
 	ends(1, "repair of it was cut off", CUT_OFF "img mkdir x /new");
-	ends(1, "as it was", CUT_OFF "img fsck --undo=x.undo x; s=$?; "
-				     "cmp x before && [ ! -e x.undo ] && "
-				     "exit $s");
+	ends(1, "as it was",
+	     CUT_OFF "img fsck --undo=x.undo x; s=$?; "
+		     "cmp x before && [ ! -e x.undo ] && "
+		     "exit $s");
 	ends(1, "has been put back|repaired",
 	     CUT_OFF "img fsck -yf x; s=$?; [ ! -e x.undo ] && "
 		     "e2fsck -fn x && exit $s");
 	// The undo file itself was cut off: the image is whole.
-	ends(1, "repaired", "cp both x; head -c 500 /dev/zero >x.undo; "
-			    "img fsck -yf x; s=$?; [ ! -e x.undo ] && exit $s");
+	ends(1, "repaired",
+	     "cp both x; head -c 500 /dev/zero >x.undo; "
+	     "img fsck -yf x; s=$?; [ ! -e x.undo ] && exit $s");
+	// By now it is another image: nothing old is put into it.
+	ends(8, "moved away", CUT_OFF "cp foreign x; img fsck -yf x");
+	img_do("cmp foreign x && [ -e x.undo ]");
 	// Something else has its name.
 	ends(8, "moved away", "cp both x; seq 500 >x.undo; img fsck -yf x");
 	img_do("cmp both x && seq 500 | cmp - x.undo");
@@ -422,14 +436,16 @@ START_TEST(fsck_places)
 	ends(0, "0 findings", "img fsck -nf --partition=2 disk");
 	ends(4, "2 findings", "img fsck -nf --offset=1M disk");
 	ends(8, "no partition 3", "img fsck -nf --partition=3 disk");
-	ends(1, "2 repaired", "cp disk before; img fsck -yf --partition=1 disk");
+	ends(1, "2 repaired",
+	     "cp disk before; img fsck -yf --partition=1 disk");
 	img_do("tail -c +1048577 disk | head -c 4096000 >x; e2fsck -fn x; "
 	       "tail -c 4096000 disk | cmp - good; "
 	       "head -c 1M disk >a; head -c 1M before | cmp - a");
 	// What a repair of one partition has left is not of the other.
-	ends(0, "0 findings", "cp before disk; : >disk.1048576.undo; "
-			      "img fsck -yf --partition=2 disk && "
-			      "[ -e disk.1048576.undo ]");
+	ends(0, "0 findings",
+	     "cp before disk; : >disk.1048576.undo; "
+	     "img fsck -yf --partition=2 disk && "
+	     "[ -e disk.1048576.undo ]");
 }
 END_TEST
 
@@ -438,14 +454,15 @@ START_TEST(fsck_other_superblock)
 	NEED_JUDGES;
 	img_do("cp good lost; dd if=/dev/zero of=lost bs=1024 seek=1 count=1 "
 	       "conv=notrunc status=none");
-	ends(1, "superblock at byte 1024 is damaged|restores it from block "
-		"1025",
+	ends(1,
+	     "superblock at byte 1024 is damaged|restores it from block "
+	     "1025",
 	     "cp lost x; img fsck -y x");
 	ends(0, "", "e2fsck -fn x");
-	ends(1, "from block 3073", "cp lost x; img fsck -y -b 3073 x && exit 9 "
-				   "|| s=$?; e2fsck -fn x && exit $s");
 	ends(1, "from block 3073",
-	     "cp lost x; img fsck -y -b 3073 -B 1024 x");
+	     "cp lost x; img fsck -y -b 3073 x && exit 9 "
+	     "|| s=$?; e2fsck -fn x && exit $s");
+	ends(1, "from block 3073", "cp lost x; img fsck -y -b 3073 -B 1024 x");
 	ends(8, "no superblock", "cp good x; img fsck -y -b 77 x");
 	img_do("cmp good x");
 }
@@ -458,8 +475,9 @@ START_TEST(fsck_replays)
 	       "head -c 2048 /dev/zero | tr '\\0' z >blocks && "
 	       "printf '%%s\\n' jo 'jw -b 3000-3001 blocks' jc | "
 	       "debugfs -w -f - log >/dev/null 2>&1");
-	ends(4, "journal", "cp log x; img fsck -n x; s=$?; cmp log x && "
-			   "exit $s");
+	ends(4, "journal",
+	     "cp log x; img fsck -n x; s=$?; cmp log x && "
+	     "exit $s");
 	ends(1, "replays it", "img fsck -p x");
 	img_do("e2fsck -fn x; cp log y; e2fsck -p y >/dev/null; "
 	       "for i in x y; do dd if=$i bs=1024 skip=3000 count=2 "
@@ -474,22 +492,23 @@ START_TEST(fsck_output_fails)
 	NEED_JUDGES;
 	if (access("/dev/full", W_OK))
 		SKIP("no /dev/full");
-	ends(12, "cannot write the report",
-	     "img fsck -nf both >/dev/full");
+	ends(12, "cannot write the report", "img fsck -nf both >/dev/full");
 	ends(9, "cannot write the report",
 	     "cp both x; img fsck -yf x >/dev/full");
 	img_do("e2fsck -fn x");
 	ends(0, "", "cp both x; img fsck -nf x | :");
-	ends(0, "", "cp both x; { sleep 0.1; img fsck -yf x; echo $? >s; } | :; "
-		    "if cmp -s x both; then [ ! -e x.undo ]; "
-		    "else e2fsck -fn x; fi");
+	ends(0, "",
+	     "cp both x; { sleep 0.1; img fsck -yf x; echo $? >s; } | :; "
+	     "if cmp -s x both; then [ ! -e x.undo ]; "
+	     "else e2fsck -fn x; fi");
 }
 END_TEST
 
 START_TEST(fsck_locked)
 {
 	NEED_JUDGES;
-	ends(8, "another program", "cp both x; flock x \"$B/fs/img\" fsck -yf x");
+	ends(8, "another program",
+	     "cp both x; flock x \"$B/fs/img\" fsck -yf x");
 	img_do("cmp both x");
 }
 END_TEST
@@ -506,8 +525,8 @@ START_TEST(fsck_mounted)
 
 	if (o.exit == 77)
 		SKIP("no loop mounts here");
-	ck_assert_msg(!strcmp(o.out, "8\n") && strstr(o.err, "mounted"),
-		      "%s%s", o.out, o.err);
+	ck_assert_msg(!strcmp(o.out, "8\n") && strstr(o.err, "mounted"), "%s%s",
+		      o.out, o.err);
 	outcome_free(&o);
 }
 END_TEST

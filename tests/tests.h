@@ -45,7 +45,7 @@ Suite *fsck_suite(void);      // fs/ext2/check, img fsck
 Suite *mkfs_suite(void);      // img mkfs
 Suite *img_suite(void);       // img's commands
 Suite *explain_suite(void);   // img walk, dump, map, who
-Suite *teaching_suite(void); // img inject, undelete
+Suite *teaching_suite(void);  // img inject, undelete
 Suite *edits_suite(void);     // random edits, against a model and the kernel
 Suite *vsfs_suite(void);      // img exercise --ostep=vsfs
 Suite *fuzz_suite(void);      // the seeds of tests/fuzz

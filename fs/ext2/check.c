@@ -316,10 +316,11 @@ static int again(struct check *c)
 }
 
 static step *const steps[] = {
-	super_fields, groups_read,  prepare,      groups_mark, orphans_check,
-	check_inodes, check_claims, resize_rebuild, journal_rebuild, again,
-	xattr_counts, root_check,   check_dirs,     htree_check,     check_tree,
-	check_links,  check_counts, super_copies,   end_state,       super_write,
+	super_fields,    groups_read,  prepare,      groups_mark,
+	orphans_check,   check_inodes, check_claims, resize_rebuild,
+	journal_rebuild, again,        xattr_counts, root_check,
+	check_dirs,      htree_check,  check_tree,   check_links,
+	check_counts,    super_copies, end_state,    super_write,
 };
 
 static int one_round(struct check *c)

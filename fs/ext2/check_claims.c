@@ -5,10 +5,12 @@
 // are such blocks, the inodes are walked once more and the claims on just these
 // blocks are written down, up to a bound (what is beyond comes in the next round).
 //
-// Of all claimers one keeps the block: metadata before the list of bad blocks, the
-// journal, blocks of maps and attributes, and data; of equals the inode with
-// the smaller number. Every other one gets a copy, since nobody can say whose the
-// content is; when there is no room for it, a hole. A copied block of a map points
+// Of all claimers one keeps the block: metadata before the directory whose "." stands
+// in it, the list of bad blocks, the journal, blocks of maps and attributes, and
+// data; of equals the inode with the smaller number. Every other one gets a copy,
+// since nobody can say whose the content is; when there is no room for it, a hole.
+// A directory that loses its first block to the one that "." names gets an empty
+// block: the names are the other's. A copied block of a map points
 // at the same blocks as before: those are doubly claimed then, in the next round.
 
 #include <errno.h>
@@ -26,7 +28,7 @@ enum {
 struct claim {
 	uint32_t block, ino, logical;
 	uint8_t level;
-	bool loses;
+	bool loses, empty;
 	uint32_t other; // who keeps the block; 0: metadata
 };
 
@@ -153,9 +155,52 @@ static int by_place(const void *a, const void *b)
 	return x->level - y->level;
 }
 
-static void decide(struct check *c, struct claim *claim, size_t n)
+static bool begins_directory(const struct check *c, const struct claim *claim)
 {
+	return !claim->level && !claim->logical &&
+	       (c->kind[claim->ino] & KIND_TYPE) == TYPE_DIRECTORY;
+}
+
+// The claims on one block: the directory that it says it is of comes first.
+static int prefer_owner(struct check *c, struct claim *claim, size_t n)
+{
+	const struct disk_entry *dot = (const void *)c->block;
+	size_t i = 0;
+	int error;
+
+	while (i < n && !begins_directory(c, &claim[i]))
+		i++;
+	if (i == n)
+		return 0;
+	error = check_read(c, claim->block, c->block);
+	if (error || dot->name_len != 1 || dot->name[0] != '.')
+		return error;
+	for (; i < n; i++) {
+		struct claim first = *claim;
+
+		if (!begins_directory(c, &claim[i]) ||
+		    claim[i].ino != get32(dot->inode))
+			continue;
+		*claim = claim[i];
+		claim[i] = first;
+		for (size_t k = 1; k < n; k++)
+			claim[k].empty = begins_directory(c, &claim[k]) &&
+					 claim[k].ino != claim->ino;
+		return 0;
+	}
+	return 0;
+}
+
+static int decide(struct check *c, struct claim *claim, size_t n)
+{
+	int error = 0;
+
 	qsort(claim, n, sizeof *claim, by_block);
+	for (size_t i = 0, k; !error && i < n; i = k) {
+		for (k = i + 1; k < n && claim[k].block == claim[i].block;)
+			k++;
+		error = prefer_owner(c, claim + i, k - i);
+	}
 	for (size_t i = 0, first = 0; i < n; i++) {
 		if (claim[i].block != claim[first].block)
 			first = i;
@@ -168,6 +213,7 @@ static void decide(struct check *c, struct claim *claim, size_t n)
 		}
 	}
 	qsort(claim, n, sizeof *claim, by_loser);
+	return error;
 }
 
 // ## Telling: once for all blocks that one inode shares with another
@@ -209,9 +255,9 @@ static bool tell(struct check *c, const struct claim *claim, size_t n)
 			 path);
 	list_blocks(claim, n, blocks, sizeof blocks);
 	return problem(c, "double-block", 0, claim->ino, claim->block,
-		       claim->ino == INO_BAD_BLOCKS
-			       ? "takes it from the list"
-			       : "gives this inode a copy of its own",
+		       claim->ino == INO_BAD_BLOCKS ? "takes it from the list"
+		       : claim->empty ? "gives this directory an empty block"
+				      : "gives this inode a copy of its own",
 		       "block%s %s %s also claimed by %s", n == 1 ? "" : "s",
 		       blocks, n == 1 ? "is" : "are", other);
 }
@@ -225,8 +271,9 @@ struct copying {
 	uint64_t *entered; // blocks of maps, of all inodes: once each
 };
 
-static int copy_block(struct check *c, uint32_t from, uint32_t *to)
+static int copy_block(struct check *c, const struct claim *claim, uint32_t *to)
 {
+	uint32_t from = claim->block;
 	uint8_t *bytes;
 	int error;
 
@@ -234,7 +281,11 @@ static int copy_block(struct check *c, uint32_t from, uint32_t *to)
 	if (!*to)
 		return 0;
 	bytes = malloc(c->block_bytes);
-	error = bytes ? check_read(c, from, bytes) : -ENOMEM;
+	error = bytes ? 0 : -ENOMEM;
+	if (!error && claim->empty)
+		dir_format(c, claim->ino, INO_ROOT, bytes);
+	else if (!error)
+		error = check_read(c, from, bytes);
 	if (!error)
 		error = check_write(c, *to, bytes);
 	free(bytes);
@@ -265,7 +316,7 @@ static int copy_pointer(void *context, struct pointer *p)
 		p->value = 0;
 		return MAP_SKIP;
 	}
-	error = copy_block(k->c, claim->block, &p->value);
+	error = copy_block(k->c, claim, &p->value);
 	if (error)
 		return error;
 	if (!p->value)
@@ -291,7 +342,7 @@ static int give_copies(struct check *c, struct claim *claim, size_t n,
 	qsort(claim, n, sizeof *claim, by_place);
 	for (size_t i = 0; !error && i < n; i++)
 		if (claim[i].level == LEVEL_XATTR) {
-			error = copy_block(c, claim[i].block, &to);
+			error = copy_block(c, &claim[i], &to);
 			((struct disk_inode *)bytes)->i_file_acl = put32(to);
 			dirty = true;
 		}
@@ -350,9 +401,10 @@ int check_claims(struct check *c)
 	if (!error)
 		error = inodes_each(c, claim_inode, &k, "claims", 0.5, 0.55);
 	if (!error && k.count) {
-		decide(c, k.claim, k.count);
 		memset(k.followed, 0, (c->blocks / 64 + 1) * 8);
-		error = settle(c, k.claim, k.count, k.followed);
+		error = decide(c, k.claim, k.count);
+		if (!error)
+			error = settle(c, k.claim, k.count, k.followed);
 	}
 	free(k.claim);
 	free(k.followed);

@@ -247,7 +247,8 @@ int check_counts(struct check *c)
 	free(k.disk);
 	if (error)
 		return error;
-	if (c->unclean || c->released || !(get16(c->super.s_state) & STATE_CLEAN)) {
+	if (c->unclean || c->released ||
+	    !(get16(c->super.s_state) & STATE_CLEAN)) {
 		follow_groups(c, &c->super.s_free_blocks_count, k.said_blocks);
 		follow_groups(c, &c->super.s_free_inodes_count, k.said_inodes);
 	}

@@ -102,8 +102,8 @@ static bool same_place(const struct place *a, const struct place *b)
 
 // A bitmap's place is put right: where mke2fs has it, or beside the table. What a
 // file had there becomes its copy, as a bitmap is metadata (check_claims.c).
-static void place_bitmap(const struct check *c, uint32_t group,
-			 struct place *p, uint32_t *bitmap, uint32_t usual)
+static void place_bitmap(const struct check *c, uint32_t group, struct place *p,
+			 uint32_t *bitmap, uint32_t usual)
 {
 	uint32_t table = p->inode_table, after = table + c->table_blocks;
 	const uint32_t tries[] = { *bitmap,   usual, table - 2,

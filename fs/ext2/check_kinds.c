@@ -14,8 +14,6 @@
 
 #include "fs/ext2/check_parts.h"
 
-enum { FLAGS_SPECIAL = INODE_IMMUTABLE | INODE_APPEND };
-
 static bool fast_symlink(const struct disk_inode *inode)
 {
 	return inode_size(inode) < SYMLINK_INSIDE;
@@ -88,19 +86,24 @@ static void bad_mode(struct check *c, uint32_t ino, struct disk_inode *inode,
 static void special(struct check *c, uint32_t ino, struct disk_inode *inode,
 		    bool *dirty)
 {
-	uint32_t flags = get32(inode->i_flags);
-
 	if (inode_size(inode) &&
 	    problem(c, "special-size", SAFE, ino, 0, "sets it to 0",
 		    "it is a device, fifo or socket, but has a size")) {
 		inode->i_size = inode->i_size_high = put32(0);
 		*dirty = true;
 	}
-	if (flags & FLAGS_SPECIAL &&
+}
+
+static void special_flags(struct check *c, uint32_t ino,
+			  struct disk_inode *inode, bool *dirty)
+{
+	uint32_t flags = get32(inode->i_flags);
+
+	if (flags & INODE_NOT_SPECIAL &&
 	    problem(c, "special-flags", SAFE, ino, 0, "clears them",
-		    "it is a device, fifo or socket, but has flags of files "
-		    "(immutable, append)")) {
-		inode->i_flags = put32(flags & ~FLAGS_SPECIAL);
+		    "it is a symlink, device, fifo or socket, but has flags of "
+		    "files (immutable, append)")) {
+		inode->i_flags = put32(flags & ~(uint32_t)INODE_NOT_SPECIAL);
 		*dirty = true;
 	}
 }
@@ -229,5 +232,8 @@ int kind_check(struct check *c, uint32_t ino, struct disk_inode *inode,
 		symlink_check(c, ino, inode, dirty);
 	else if (kind != TYPE_REGULAR && kind != TYPE_DIRECTORY)
 		special(c, ino, inode, dirty);
+	kind = kind_of(get16(inode->i_mode));
+	if (kind && kind != TYPE_REGULAR && kind != TYPE_DIRECTORY)
+		special_flags(c, ino, inode, dirty);
 	return 0;
 }

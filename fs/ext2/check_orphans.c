@@ -95,9 +95,9 @@ static int finish_orphan(struct check *c, uint32_t ino,
 		error = map_walk(c, c->map, inode, &dirty, 0, clear_pointer,
 				 &k);
 	if (!error && !gone)
-		inode->i_blocks = put32(get32(inode->i_blocks) -
-					(uint32_t)k.count *
-						(c->block_bytes / 512));
+		inode->i_blocks =
+			put32(get32(inode->i_blocks) -
+			      (uint32_t)k.count * (c->block_bytes / 512));
 	if (!error && gone)
 		error = release_attributes(c, get32(inode->i_file_acl));
 	if (!error && gone)

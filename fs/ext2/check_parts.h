@@ -2,7 +2,8 @@
 //
 //     check.c         the rounds, and what is told of a finding
 //     check_names.c   paths, found when the first finding needs one
-//     check_super.c   superblock, and its copies
+//     check_super.c   which superblock is believed
+//     check_fields.c  its other fields, and its copies
 //     check_groups.c  descriptors; what is metadata
 //     check_special.c journal
 //     check_orphans.c files deleted while open
@@ -91,12 +92,13 @@ struct check {
 	int64_t now;
 
 	struct place *groups;
-	uint8_t *descs;  // as on the disk
-	uint64_t *used;  // a bit a block
-	uint64_t *twice; // claimed again
+	uint8_t *descs;    // as on the disk
+	uint64_t *used;    // a bit a block
+	uint64_t *twice;   // claimed again
 	uint64_t *entered; // as blocks of maps: those below are claimed
 	uint64_t twice_count;
-	uint64_t *released; // blocks and inodes of orphans, a bit each: that the
+	uint64_t
+		*released; // blocks and inodes of orphans, a bit each: that the
 	uint64_t *released_inodes; // bitmaps still have them is no finding
 	bool unclean; // in use at the last end: totals lag behind the groups
 

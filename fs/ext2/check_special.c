@@ -442,8 +442,8 @@ static int fill_inode(struct check *c, struct disk_inode *inode, uint32_t first,
 	inode->i_atime = inode->i_ctime = inode->i_mtime = now;
 	inode->i_size = put32((uint32_t)size);
 	inode->i_size_high = put32((uint32_t)(size >> 32));
-	inode->i_blocks = put32((uint32_t)((blocks + map_used) *
-					   (c->block_bytes / 512)));
+	inode->i_blocks =
+		put32((uint32_t)((blocks + map_used) * (c->block_bytes / 512)));
 	return error;
 }
 

@@ -7,14 +7,15 @@
 // first entry is "." and says 2. A number that is possible and wrong fails there.
 //
 // Where the superblock at byte 1024 fails, its copies are tried: for each block
-// size the groups 1, 3, 5, 7, 9 ... as mke2fs lays them out, and the same with the
-// group size that the first superblock says. The first copy that leads to a root
-// is taken. If there is none, but the first superblock agrees with itself, the
-// root is what is damaged; else the copy of group 1 is looked for wherever any
-// group size would put it.
+// size the groups 1, 3, 5, 7, 9 ... as mke2fs lays them out, the same with the
+// group size that the first superblock says, and group 1 wherever any group size
+// would put it. The first copy that leads to a root is taken.
 //
-// An image of one group has no copy. Its superblock is mended where what is wrong
-// follows from the rest (sizes in blocks from the device, inodes from groups).
+// If there is none (an image of one group has no copy), the superblock is mended:
+// what is wrong may follow from the rest (sizes in blocks from the device, inodes
+// from groups). The root directory, and that all descriptors are possible, are the
+// proof. Then a copy that leads to no root is better than none; and if the first
+// superblock agrees with itself, it is the root that is damaged.
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,14 +23,14 @@
 
 #include "fs/ext2/check_parts.h"
 
-enum { LOG_MOST = 6, SLACK_SECONDS = 24 * 3600 };
+enum { LOG_MOST = 6 };
 
 const uint32_t ext2_checked[3] = {
 	COMPAT_DIR_PREALLOC | COMPAT_HAS_JOURNAL | COMPAT_EXT_ATTR |
 		COMPAT_RESIZE_INODE | COMPAT_DIR_INDEX,
 	INCOMPAT_FILETYPE | INCOMPAT_RECOVER,
-	RO_COMPAT_SPARSE_SUPER | RO_COMPAT_LARGE_FILE |
-		RO_COMPAT_DIR_NLINK | RO_COMPAT_EXTRA_ISIZE,
+	RO_COMPAT_SPARSE_SUPER | RO_COMPAT_LARGE_FILE | RO_COMPAT_DIR_NLINK |
+		RO_COMPAT_EXTRA_ISIZE,
 };
 
 uint32_t super_unknown(const struct disk_super *s, int *word)
@@ -288,6 +289,14 @@ static bool holds_copy(uint32_t group)
 	return false;
 }
 
+bool group_holds_super(const struct check *c, uint32_t group)
+{
+	if (!group || !get32(c->super.s_rev_level) ||
+	    !(get32(c->super.s_feature_ro_compat) & RO_COMPAT_SPARSE_SUPER))
+		return true;
+	return holds_copy(group);
+}
+
 static int copy_at(struct check *c, uint64_t at, uint32_t log,
 		   struct disk_super *copy, bool *good)
 {
@@ -345,7 +354,7 @@ static int find_copy(struct check *c, const struct disk_super *first, bool any,
 }
 
 // The copy of group 1, of whatever group size: 130,000 short reads at most.
-static int look_everywhere(struct check *c, struct disk_super *copy,
+static int look_everywhere(struct check *c, bool any, struct disk_super *copy,
 			   uint64_t *found)
 {
 	for (uint32_t log = 0; log <= LOG_MOST; log++)
@@ -360,7 +369,8 @@ static int look_everywhere(struct check *c, struct disk_super *copy,
 			if (error)
 				return error;
 			if (good && get32(copy->s_blocks_per_group) == each &&
-			    get16(copy->s_block_group_nr) == 1) {
+			    get16(copy->s_block_group_nr) == 1 &&
+			    (any || leads_to_root(c, copy))) {
 				*found = at;
 				return 0;
 			}
@@ -425,18 +435,35 @@ static bool mend_so(struct check *c, struct disk_super *s, uint32_t log,
 	return super_sane(c, s);
 }
 
-// A root is the best proof. Where there is none, all descriptors have to be
-// possible, and the numbers of blocks and inodes to be those that are said.
-static bool mend(struct check *c, struct disk_super *s)
+// How numbers that were put together prove themselves. Those of blocks and inodes
+// are rather kept than counted anew.
+enum proof {
+	PROOF_ALL,    // they lead to a root, and to all bitmaps and tables
+	PROOF_ROOT,   // to a root
+	PROOF_GROUPS, // to all bitmaps and tables; where the root may be gone
+};
+
+static bool proven(struct check *c, const struct disk_super *s,
+		   enum proof proof)
+{
+	if (proof != PROOF_GROUPS && !leads_to_root(c, s))
+		return false;
+	return proof == PROOF_ROOT || !misplaced_groups(c, s);
+}
+
+static bool mend(struct check *c, struct disk_super *s, enum proof proof)
 {
 	const struct disk_super old = *s;
 	const uint32_t inode_bytes[] = { get16(old.s_inode_size), 256, 128, 512,
 					 1024 };
-	enum { LOGS = LOG_MOST + 1, EACHS = 3, SIZES = 5,
-	       TRIES = LOGS * EACHS * SIZES };
+	enum {
+		LOGS = LOG_MOST + 1,
+		EACHS = 3,
+		SIZES = 5,
+		TRIES = LOGS * EACHS * SIZES
+	};
 
-	for (uint32_t i = 0; i < 3 * TRIES; i++) {
-		bool kept = i < TRIES || i >= 2 * TRIES;
+	for (uint32_t i = 0; i < (proof == PROOF_GROUPS ? 1 : 2) * TRIES; i++) {
 		uint32_t log = get32(old.s_log_block_size) + i / SIZES / EACHS;
 		uint32_t each[] = { get32(old.s_blocks_per_group),
 				    get32(old.s_clusters_per_group),
@@ -444,9 +471,8 @@ static bool mend(struct check *c, struct disk_super *s)
 
 		*s = old;
 		if (mend_so(c, s, log % LOGS, each[i / SIZES % EACHS],
-			    inode_bytes[i % SIZES], kept) &&
-		    (i < 2 * TRIES ? leads_to_root(c, s)
-				   : !misplaced_groups(c, s)))
+			    inode_bytes[i % SIZES], i < TRIES) &&
+		    proven(c, s, proof))
 			return true;
 	}
 	*s = old;
@@ -575,11 +601,73 @@ static bool first_is_cut(const struct check *c)
 	return groups_hold(&t) && !fits(&t);
 }
 
+// The first one is possible, but does not lead to a root, or it is not possible. What
+// is the best that there is instead? False: nothing. *at 0: the first, mended.
+static int find_other(struct check *c, bool sane, struct disk_super *copy,
+		      uint64_t *at, bool *found)
+{
+	int error = 0;
+
+	*found = true;
+	if (!*at && !sane)
+		error = look_everywhere(c, false, copy, at);
+	if (error || *at)
+		return error;
+	*copy = c->super;
+	if (mend(c, copy, PROOF_ALL) || mend(c, copy, PROOF_ROOT))
+		return 0;
+	*found = false;
+	if (sane)
+		return 0;
+	error = find_copy(c, &c->super, true, copy, at);
+	if (!error && !*at)
+		error = look_everywhere(c, true, copy, at);
+	if (!*at)
+		*copy = c->super;
+	*found = *at || (!error && mend(c, copy, PROOF_GROUPS));
+	return error;
+}
+
+static int not_found(const struct check *c)
+{
+	int word;
+
+	return get16(c->super.s_magic) == EXT2_MAGIC &&
+			       super_unknown(&c->super, &word)
+		       ? -ENOTSUP
+		       : -EINVAL;
+}
+
+static int find_damaged(struct check *c)
+{
+	bool sane = super_sane(c, &c->super), found;
+	struct disk_super copy;
+	uint64_t at;
+	int word, error = find_copy(c, &c->super, false, &copy, &at);
+
+	if (error)
+		return error;
+	if (!at && first_is_cut(c))
+		return super_unknown(&c->super, &word) ? -ENOTSUP : shrink(c);
+	if (sane && super_unknown(&c->super, &word) &&
+	    (!at || super_unknown(&copy, &word)))
+		return -ENOTSUP;
+	error = find_other(c, sane, &copy, &at, &found);
+	if (error)
+		return error;
+	if (!found) // it is the root that is damaged
+		return sane ? 0 : not_found(c);
+	if (super_unknown(&copy, &word))
+		return -ENOTSUP;
+	take(c, &copy, at);
+	return 0;
+}
+
 int super_find(struct check *c)
 {
 	struct disk_super copy;
 	uint64_t at = 0;
-	int error, word;
+	int error;
 
 	if (c->device->bytes < SUPER_OFFSET + SUPER_BYTES)
 		return -EINVAL;
@@ -593,244 +681,5 @@ int super_find(struct check *c)
 		return error;
 	}
 	revision_check(c);
-	if (first_is_good(c))
-		return doubt(c);
-	error = find_copy(c, &c->super, false, &copy, &at);
-	if (error)
-		return error;
-	if (!at && first_is_cut(c)) {
-		if (super_unknown(&c->super, &word))
-			return -ENOTSUP;
-		return shrink(c);
-	}
-	if (!at && !super_sane(c, &c->super))
-		error = find_copy(c, &c->super, true, &copy, &at);
-	if (!error && !at && !super_sane(c, &c->super))
-		error = look_everywhere(c, &copy, &at);
-	if (error)
-		return error;
-	copy = at ? copy : c->super;
-	if (super_sane(c, &c->super) && super_unknown(&c->super, &word) &&
-	    (!at || super_unknown(&copy, &word)))
-		return -ENOTSUP;
-	if (super_sane(c, &c->super) && !at &&
-	    (!mend(c, &copy) || !leads_to_root(c, &copy)))
-		return 0;
-	if (at && super_unknown(&copy, &word))
-		return -ENOTSUP;
-	if (at || mend(c, &copy)) {
-		take(c, &copy, at);
-		return super_unknown(&copy, &word) ? -ENOTSUP : 0;
-	}
-	return get16(c->super.s_magic) == EXT2_MAGIC &&
-			       super_unknown(&c->super, &word)
-		       ? -ENOTSUP
-		       : -EINVAL;
-}
-
-// ## Fields that nothing else depends on
-
-static void reserved_fields(struct check *c)
-{
-	struct disk_super *s = &c->super;
-
-	if (get32(s->s_r_blocks_count) > c->blocks / 2 &&
-	    problem(c, "super-reserved", SAFE, 0, 0, "reserves none",
-		    "The superblock reserves %u of %u blocks for root",
-		    get32(s->s_r_blocks_count), c->blocks)) {
-		s->s_r_blocks_count = put32(0);
-		c->super_dirty = true;
-	}
-	if (!c->has_resize && get32(s->s_rev_level) &&
-	    get16(s->s_reserved_gdt_blocks) &&
-	    problem(c, "super-reserved-gdt", SAFE, 0, 0, "reserves none",
-		    "The superblock reserves %u blocks for more descriptors "
-		    "without the feature resize_inode",
-		    get16(s->s_reserved_gdt_blocks))) {
-		s->s_reserved_gdt_blocks = put16(0);
-		c->super_dirty = true;
-	}
-}
-
-static void size_field(struct check *c)
-{
-	uint32_t bytes = get16(c->super.s_desc_size);
-
-	if (!bytes || bytes == GROUP_BYTES || bytes == GROUP_BYTES_64 ||
-	    !problem(c, "super-desc-size", SAFE, 0, 0, "sets it to 0",
-		     "The superblock says that descriptors have %u bytes, but "
-		     "here they have %d",
-		     bytes, GROUP_BYTES))
-		return;
-	c->super.s_desc_size = put16(0);
-	c->super_dirty = true;
-}
-
-// Fields of ext4: upper halves of counts, groups a "flexible" group, inodes for
-// quotas and for a file of orphans.
-static void later_fields(struct check *c)
-{
-	static const struct {
-		uint16_t at, bytes;
-	} later[] = {
-		{ 336, 12 }, { 372, 1 }, { 576, 8 }, { 620, 4 }, { 640, 4 }
-	};
-	uint8_t *bytes = (uint8_t *)&c->super;
-	uint32_t any = 0;
-
-	for (size_t i = 0; i < sizeof later / sizeof *later; i++)
-		for (uint32_t k = 0; k < later[i].bytes; k++)
-			any |= bytes[later[i].at + k];
-	if (!any ||
-	    !problem(c, "super-later", SAFE, 0, 0, "clears them",
-		     "The superblock has values in fields of ext4 whose "
-		     "features it lacks"))
-		return;
-	for (size_t i = 0; i < sizeof later / sizeof *later; i++)
-		memset(bytes + later[i].at, 0, later[i].bytes);
-	c->super_dirty = true;
-}
-
-static void time_field(struct check *c, le32 *field, const char *what)
-{
-	if ((int64_t)get32(*field) > c->now + SLACK_SECONDS &&
-	    problem(c, "super-time", SAFE, 0, 0, "sets it to now",
-		    "The superblock's time of the last %s is in the future",
-		    what)) {
-		*field = put32((uint32_t)c->now);
-		c->super_dirty = true;
-	}
-}
-
-int super_fields(struct check *c)
-{
-	reserved_fields(c);
-	size_field(c);
-	later_fields(c);
-	time_field(c, &c->super.s_mtime, "mount");
-	time_field(c, &c->super.s_wtime, "write");
-	return 0;
-}
-
-int super_write(struct check *c)
-{
-	if (!c->super_dirty || c->super_kept || !c->o->repair)
-		return 0;
-	c->super_dirty = false;
-	return device_write(c->device, SUPER_OFFSET, &c->super, SUPER_BYTES);
-}
-
-// ## The copies against what was found
-
-static bool same_geometry(const struct disk_super *a,
-			  const struct disk_super *b)
-{
-	return get16(b->s_magic) == EXT2_MAGIC &&
-	       !memcmp(&a->s_inodes_count, &b->s_inodes_count, 8) &&
-	       !memcmp(&a->s_first_data_block, &b->s_first_data_block, 24) &&
-	       !memcmp(&a->s_rev_level, &b->s_rev_level, 4) &&
-	       !memcmp(&a->s_first_ino, &b->s_first_ino, 6) &&
-	       !memcmp(a->s_uuid, b->s_uuid, sizeof a->s_uuid);
-}
-
-static bool same_places(const struct check *c, const uint8_t *descs)
-{
-	for (uint32_t i = 0; i < c->group_count; i++)
-		if (memcmp(c->descs + i * GROUP_BYTES, descs + i * GROUP_BYTES,
-			   12))
-			return false;
-	return true;
-}
-
-static int write_copy(struct check *c, uint32_t group, uint64_t at,
-		      uint8_t *block)
-{
-	struct disk_super copy = c->super;
-	uint32_t start = group_start(c, group);
-	int error;
-
-	copy.s_block_group_nr = put16(group);
-	copy.s_state = put16(get16(copy.s_state) & ~STATE_CLEAN);
-	copy.s_feature_incompat = put32(get32(copy.s_feature_incompat) &
-					~INCOMPAT_RECOVER);
-	error = device_write(c->device, at, &copy, SUPER_BYTES);
-	for (uint32_t i = 0; !error && i < c->desc_blocks; i++) {
-		uint64_t from = (uint64_t)i * c->block_bytes;
-		uint64_t n = (uint64_t)c->group_count * GROUP_BYTES - from;
-
-		memset(block, 0, c->block_bytes);
-		memcpy(block, c->descs + from,
-		       n < c->block_bytes ? n : c->block_bytes);
-		error = check_write(c, start + 1ull + i, block);
-	}
-	return error;
-}
-
-static int check_copy(struct check *c, uint32_t group)
-{
-	uint32_t start = group_start(c, group);
-	uint64_t at = (uint64_t)start * c->block_bytes;
-	struct disk_super copy;
-	bool descs = true;
-	int error = device_read(c->device, at, &copy, SUPER_BYTES);
-
-	for (uint32_t i = 0; !error && descs && i < c->desc_blocks; i++) {
-		uint32_t each = c->block_bytes / GROUP_BYTES;
-		struct check part = *c;
-
-		error = check_read(c, start + 1ull + i, c->block);
-		part.descs = c->descs + (uint64_t)i * c->block_bytes;
-		part.group_count = c->group_count - i * each;
-		if (part.group_count > each)
-			part.group_count = each;
-		descs = same_places(&part, c->block);
-	}
-	if (error || (descs && same_geometry(&c->super, &copy)))
-		return error;
-	if (!problem(c, "super-copy", SAFE, 0, start, "writes it anew",
-		     "The copy of superblock and descriptors in group %u does "
-		     "not agree with the first",
-		     group))
-		return 0;
-	return write_copy(c, group, at, c->block);
-}
-
-// genext2fs(8) writes no copies at all: those blocks are empty.
-static int are_written(struct check *c, bool *written)
-{
-	static const struct disk_super blank;
-	struct disk_super copy;
-	int error = 0;
-
-	*written = false;
-	for (uint32_t i = 1; !error && !*written && i < c->group_count; i++) {
-		if (!group_holds_super(c, i))
-			continue;
-		error = device_read(
-			c->device, (uint64_t)group_start(c, i) * c->block_bytes,
-			&copy, sizeof copy);
-		*written = memcmp(&copy, &blank, sizeof copy) != 0;
-	}
-	return error;
-}
-
-int super_copies(struct check *c)
-{
-	bool written;
-	int error = are_written(c, &written);
-
-	if (!written)
-		return error;
-	for (uint32_t i = 1; !error && i < c->group_count; i++)
-		if (group_holds_super(c, i))
-			error = check_copy(c, i);
-	return error;
-}
-
-bool group_holds_super(const struct check *c, uint32_t group)
-{
-	if (!group || !get32(c->super.s_rev_level) ||
-	    !(get32(c->super.s_feature_ro_compat) & RO_COMPAT_SPARSE_SUPER))
-		return true;
-	return holds_copy(group);
+	return first_is_good(c) ? doubt(c) : find_damaged(c);
 }

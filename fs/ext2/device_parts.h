@@ -23,6 +23,20 @@ int device_pour_in(struct device *device, uint64_t offset, int fd,
 int device_pour_out(struct device *device, uint64_t offset, int fd, uint64_t to,
 		    uint64_t n);
 
+// ## Undo files (device_undo.c)
+
+// Which units of `base` are going to be overwritten, by rising place, and with what.
+struct undo_plan {
+	struct device *base;
+	uint64_t count;
+	uint32_t unit;
+	uint64_t (*place)(const void *context, uint64_t i); // a byte
+	int (*after)(const void *context, uint64_t i, void *bytes);
+	const void *context;
+};
+// Saves what stands there, flushed. The file must not exist.
+int device_undo_save(const struct undo_plan *plan, const char *path);
+
 // ## Files
 
 struct device_on_file {

@@ -347,8 +347,9 @@ void ext2_decode_inode(const struct ext2 *fs, uint32_t ino, const void *bytes,
 
 // Takes the inode, its block of attributes, and these runs: from now on nothing
 // else of this transaction is put there. -EEXIST: something is in use (or stands
-// twice in the runs); then nothing is taken. -EUCLEAN: outside the image. -EINVAL:
-// a reserved inode.
+// twice in the runs); then nothing is taken. -EUCLEAN: outside the image, or no
+// attributes. -EINVAL: a reserved inode. A block of attributes may have been claimed
+// with another inode before, which shares it.
 int ext2_claim(struct ext2 *fs, const struct ext2_inode *inode,
 	       const struct ext2_run *runs, size_t count);
 

@@ -206,6 +206,9 @@ int space_committed(struct ext2 *fs);   // forget what is new: after a commit
 int inode_get(struct ext2 *fs, uint32_t ino, struct ext2_inode *inode);
 // Writes all fields (into the cache).
 int inode_put(struct ext2 *fs, const struct ext2_inode *inode);
+
+// Of the flags those that an inode of that mode may have.
+uint32_t flags_allowed(uint16_t mode, uint32_t flags);
 void inode_decode(const struct ext2 *fs, uint32_t ino, const uint8_t *bytes,
 		  struct ext2_inode *inode);
 void inode_encode(const struct ext2 *fs, const struct ext2_inode *inode,

@@ -318,6 +318,13 @@ int ext2_inode(struct ext2 *fs, uint32_t ino, struct ext2_inode *inode)
 	return inode_get(fs, ino, inode);
 }
 
+uint32_t flags_allowed(uint16_t mode, uint32_t flags)
+{
+	bool special = !S_ISREG(mode) && !S_ISDIR(mode);
+
+	return special ? flags & ~(uint32_t)INODE_NOT_SPECIAL : flags;
+}
+
 int ext2_set_inode(struct ext2 *fs, const struct ext2_inode *wanted)
 {
 	// What says how the bytes are to be read is not the caller's to change.
@@ -336,7 +343,8 @@ int ext2_set_inode(struct ext2 *fs, const struct ext2_inode *wanted)
 	inode.mtime = wanted->mtime;
 	inode.ctime = wanted->ctime;
 	inode.crtime = wanted->crtime;
-	inode.flags = (inode.flags & kept) | (wanted->flags & ~kept);
+	inode.flags = (inode.flags & kept) |
+		      flags_allowed(inode.mode, wanted->flags & ~kept);
 	return inode_put(fs, &inode);
 }
 

@@ -293,6 +293,9 @@ enum {
 		     INODE_IMAGIC | INODE_HUGE_FILE | INODE_EXTENTS |
 		     INODE_VERITY | INODE_EA_INODE | INODE_INLINE_DATA |
 		     INODE_CASEFOLD,
+
+	// And those that symlinks, devices, fifos and sockets never have.
+	INODE_NOT_SPECIAL = INODE_IMMUTABLE | INODE_APPEND,
 };
 
 struct disk_inode {
@@ -535,7 +538,7 @@ static_assert(sizeof(struct disk_journal_tag) == 8, "journal tag");
 struct disk_journal_revoke {
 	struct disk_journal_header r_header;
 	be32 r_count; // bytes used of this block, this header included
-		// then block numbers: be32, with 64bit be64
+		      // then block numbers: be32, with 64bit be64
 };
 static_assert(sizeof(struct disk_journal_revoke) == 16, "revoke block");
 

@@ -64,7 +64,8 @@ static void begin_inode(const struct ext2 *fs, uint32_t ino,
 	inode->mtime = wanted->mtime;
 	inode->ctime = wanted->ctime;
 	inode->crtime = wanted->crtime;
-	inode->flags = wanted->flags & ~(uint32_t)INODE_FORM;
+	inode->flags = flags_allowed(wanted->mode,
+				     wanted->flags & ~(uint32_t)INODE_FORM);
 	inode->generation = wanted->generation;
 	inode->device_major = wanted->device_major;
 	inode->device_minor = wanted->device_minor;

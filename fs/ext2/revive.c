@@ -65,6 +65,44 @@ static void unclaim(struct ext2 *fs, const struct ext2_run *runs, size_t count)
 			fs->failed = true;
 }
 
+// Several inodes may share a block of attributes, and come back together. Claimed
+// with the first it has no owner; each that is revived is one more.
+static int owners(struct ext2 *fs, uint64_t block, bool first)
+{
+	struct disk_xattr_header *header;
+	struct buffer *buffer;
+	uint32_t count;
+	int error = cache_get(fs->cache, block, 0, &buffer);
+
+	if (error)
+		return error;
+	header = (void *)buffer->bytes;
+	count = first ? 0 : get32(header->h_refcount) + 1;
+	if (get32(header->h_magic) != XATTR_MAGIC)
+		error = -EUCLEAN;
+	else
+		header->h_refcount = put32(count);
+	if (!error)
+		cache_dirty(fs->cache, buffer, BLOCK_NEW);
+	cache_drop(buffer);
+	return error;
+}
+
+static int claim_attributes(struct ext2 *fs, uint64_t block)
+{
+	int error;
+
+	if (!block || block_is_new(fs, block))
+		return 0;
+	error = claim_run(fs, block, 1);
+	if (error)
+		return error;
+	error = owners(fs, block, true);
+	if (error && blocks_free(fs, block, 1))
+		fs->failed = true;
+	return error;
+}
+
 int ext2_claim(struct ext2 *fs, const struct ext2_inode *inode,
 	       const struct ext2_run *runs, size_t count)
 {
@@ -80,8 +118,8 @@ int ext2_claim(struct ext2 *fs, const struct ext2_inode *inode,
 		error = claim_run(fs, runs[done].physical, runs[done].blocks);
 	if (error)
 		done--;
-	if (!error && inode->xattr_block)
-		error = claim_run(fs, inode->xattr_block, 1);
+	if (!error)
+		error = claim_attributes(fs, inode->xattr_block);
 	if (!error)
 		return 0;
 	unclaim(fs, runs, done);
@@ -153,29 +191,6 @@ static void begin(const struct ext2 *fs, const struct ext2_inode *was,
 	}
 }
 
-// The attributes' block is this inode's alone now.
-static int own_attributes(struct ext2 *fs, const struct ext2_inode *inode)
-{
-	struct disk_xattr_header *header;
-	struct buffer *buffer;
-	int error;
-
-	if (!inode->xattr_block)
-		return 0;
-	error = cache_get(fs->cache, inode->xattr_block, 0, &buffer);
-	if (error)
-		return error;
-	header = (void *)buffer->bytes;
-	if (get32(header->h_magic) != XATTR_MAGIC) {
-		cache_drop(buffer);
-		return -EUCLEAN;
-	}
-	header->h_refcount = put32(1);
-	cache_dirty(fs->cache, buffer, BLOCK_NEW);
-	cache_drop(buffer);
-	return 0;
-}
-
 static int count_directory(struct ext2 *fs, uint32_t dir)
 {
 	struct ext2_inode inode;
@@ -201,7 +216,8 @@ static void know_large(struct ext2 *fs, const struct ext2_inode *inode)
 static int fill(struct ext2 *fs, struct ext2_inode *inode, uint32_t dir,
 		const struct ext2_run *runs, size_t count)
 {
-	int error = own_attributes(fs, inode);
+	int error = inode->xattr_block ? owners(fs, inode->xattr_block, false)
+				       : 0;
 
 	if (S_ISDIR(inode->mode))
 		return error ? error : dir_begin(fs, inode, dir);

@@ -284,10 +284,10 @@ static void compare_xattrs(struct diff *d, struct listed *const item[2],
 			    : j == x[1].count ? -1
 					      : strcmp(x[0].item[i].name,
 						       x[1].item[j].name);
-		compare_xattr(d,
-			      order <= 0 ? x[0].item[i].name : x[1].item[j].name,
-			      order <= 0 ? &x[0].item[i] : NULL,
-			      order >= 0 ? &x[1].item[j] : NULL);
+		compare_xattr(
+			d, order <= 0 ? x[0].item[i].name : x[1].item[j].name,
+			order <= 0 ? &x[0].item[i] : NULL,
+			order >= 0 ? &x[1].item[j] : NULL);
 		i += order <= 0;
 		j += order >= 0;
 	}

@@ -314,7 +314,8 @@ static int put_back(struct fsck *k, struct device *device, bool memory_only)
 		complain(k->session, error == -EINVAL ? 0 : error,
 			 error == -EINVAL
 				 ? "%s is not what a repair of this image has "
-				   "left: want it moved away"
+				   "left, or others have changed the image "
+				   "since: want it moved away"
 				 : "cannot put back what %s holds",
 			 k->undo_path);
 		return FSCK_TROUBLE;
@@ -352,7 +353,8 @@ static int only_undo(struct fsck *k)
 	if (error) {
 		complain(s, error == -EINVAL || error == -ENODATA ? 0 : error,
 			 error == -EINVAL || error == -ENODATA
-				 ? "%s is not a whole undo file of this image"
+				 ? "%s is not a whole undo file of this image, "
+				   "or the image has been changed since"
 				 : "cannot put back what %s holds",
 			 k->undo_from);
 		return FSCK_TROUBLE;

@@ -45,8 +45,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_ARG:
 		if (o->size)
-			argp_failure(state, EXIT_USAGE, 0,
-				     "%s: want one SIZE", text);
+			argp_failure(state, EXIT_USAGE, 0, "%s: want one SIZE",
+				     text);
 		o->size = option_size(state, "SIZE", text, 1, INT64_MAX);
 		return 0;
 	case ARGP_KEY_SUCCESS:

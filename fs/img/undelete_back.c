@@ -130,6 +130,10 @@ static int look_at_attributes(struct plan *p, struct back *b)
 
 	if (!b->inode.xattr_block)
 		return 0;
+	for (const struct back *other = p->back; other < b; other++)
+		if (other->claimed &&
+		    other->inode.xattr_block == b->inode.xattr_block)
+			return 0;
 	error = ext2_block_in_use(p->session->fs, b->inode.xattr_block,
 				  &in_use);
 	if (!error && !in_use)

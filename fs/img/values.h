@@ -18,8 +18,8 @@ struct mode_change {
 		char operator;        // + - =
 		uint16_t bits;        // those named, for all of u, g and o
 		bool when_executable; // X: x for directories, or where there
-			// is an x already
-		char copied; // u, g or o: the bits of this one; or 0
+				      // is an x already
+		char copied;          // u, g or o: the bits of this one; or 0
 	} clause[MODE_CHANGES];
 	int count;
 };
