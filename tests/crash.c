@@ -265,8 +265,7 @@ static bool play_failing(struct judge *j, const struct played *p,
 		 (uintmax_t)f->at, f->reads ? " (with reads)" : "",
 		 strerror(f->error), f->ever_after ? " as all others" : "",
 		 (uintmax_t)f->short_bytes, error, decided);
-	j->where = where;
-	j->state = &state;
+	judge_looks_at(j, &state, where);
 	// A read that was only for the statistics may fail in silence.
 	if (reached && !error && !f->reads)
 		crash_wrong(j, "the error is not returned");

@@ -394,7 +394,7 @@ static void kill_at(struct judge *j, const struct playing *p, int at)
 	ck_assert_int_eq(t.exit, -1);
 	snprintf(where, sizeof(where), "killed before call %d (%c) of %zu", at,
 		 t.calls[at], p->traced.count);
-	j->where = where;
+	judge_looks_at(j, NULL, where);
 
 	const char *calls = t.calls;
 
@@ -408,7 +408,7 @@ static void kill_at(struct judge *j, const struct playing *p, int at)
 
 	struct crash_bytes state = get_bytes(crash_image());
 
-	j->state = &state;
+	judge_looks_at(j, &state, where);
 	if (p->command->way == REPAIR) {
 		judge_repair(j, p);
 	} else {

@@ -149,6 +149,9 @@ struct judge {
 void judge_begin(struct judge *, const char *edit, const struct crash_kind *,
 		 const struct crash_bytes *before,
 		 const struct crash_bytes *after);
+// What a complaint is about, from here on.
+void judge_looks_at(struct judge *, const struct crash_bytes *state,
+		    const char *where);
 void judge_state(struct judge *, const struct crash_bytes *state,
 		 const char *where);
 // The same, for crash_states; the context is the judge.

@@ -265,12 +265,18 @@ static void judge_ordered(struct judge *j, const struct crash_bytes *state)
 	tree_clear(&now);
 }
 
+void judge_looks_at(struct judge *j, const struct crash_bytes *state,
+		    const char *where)
+{
+	j->state = state;
+	j->where = where;
+}
+
 void judge_state(struct judge *j, const struct crash_bytes *state,
 		 const char *where)
 {
 	j->states++;
-	j->state = state;
-	j->where = where;
+	judge_looks_at(j, state, where);
 	if (j->journal)
 		judge_journal(j, state);
 	else

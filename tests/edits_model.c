@@ -23,7 +23,7 @@ enum { NAME_MOST = 255, LINKS_OF_A_FILE = 32000 };
 
 static void *copied(const void *bytes, size_t n)
 {
-	void *copy = malloc(n ? n : 1);
+	void *copy = calloc(1, n ? n : 1);
 
 	ck_assert_ptr_nonnull(copy);
 	if (n)

@@ -315,6 +315,35 @@ START_TEST(fsck_declined)
 }
 END_TEST
 
+// A superblock that says clean is believed when a root and the places of all
+// tables bear it out.
+START_TEST(fsck_says_clean)
+{
+	static const char *const rows[] = {
+		"inode table of zeros", "inode tables outside", "root gone",
+		"descriptors gone",
+	};
+	const struct check_options options = { .repair = false };
+	struct check_result result;
+	struct corpus c;
+
+	if (!content_judges())
+		SKIP(CONTENT_NEEDS);
+	corpus_make(&c, &corpus_kinds[0]);
+	corpus_copy(&c);
+	ck_assert_int_eq(ext2_check(c.device, &options, &result), 0);
+	ck_assert(result.was_clean && !result.findings);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		corpus_copy(&c);
+		damage_do(&c, row(rows[i]));
+		ck_assert_int_eq(ext2_check(c.device, &options, &result), 0);
+		ck_assert_msg(!result.was_clean && result.findings, "%s",
+			      rows[i]);
+	}
+	corpus_free(&c);
+}
+END_TEST
+
 // Safe repairs lose nothing: what a tree can be read of is there afterwards.
 START_TEST(fsck_safe_repairs)
 {
@@ -404,6 +433,7 @@ void fsck_limit_tests(Suite *suite)
 	tcase_add_test(tests, fsck_makes_a_journal);
 	tcase_add_test(tests, fsck_without_room);
 	tcase_add_test(tests, fsck_with_errors);
+	tcase_add_test(tests, fsck_says_clean);
 	tcase_add_loop_test(tests, fsck_declined, 0, CORPUS_KINDS);
 	tcase_add_loop_test(tests, fsck_safe_repairs, 0, CORPUS_KINDS);
 	tcase_add_loop_test(tests, fsck_refuses, 0,

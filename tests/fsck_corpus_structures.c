@@ -425,6 +425,13 @@ static void orphan_to_be_cut(struct corpus *c)
 	corpus_put(c, LAST_ORPHAN, 4, corpus_ino(c, "/plain"));
 }
 
+// The list goes on with what is no inode: the file is not in it, and is not cut.
+static void orphan_that_leads_nowhere(struct corpus *c)
+{
+	orphan_to_be_cut(c);
+	corpus_put(c, named(c, "/plain") + DTIME, 4, 1700000000);
+}
+
 static void orphans_in_a_ring(struct corpus *c)
 {
 	unlink_entry(c, "/plain");
@@ -574,6 +581,8 @@ const struct damage corpus_structures[] = {
 
 	{ "orphan", "orphan", .flags = ALONE, .by = orphan },
 	{ "orphan to be cut", "orphan", .flags = ALONE, .by = orphan_to_be_cut },
+	{ "orphan that leads nowhere", "orphan-list", .flags = ALONE,
+	  .by = orphan_that_leads_nowhere },
 	{ "orphans in a ring", "orphan", .flags = ALONE, .by = orphans_in_a_ring },
 
 	{ "log's inode gone", "journal-inode", .needs = KIND_JOURNAL,

@@ -255,8 +255,8 @@ static int own_overlay(struct check *c)
 	return error;
 }
 
-// The conditions of e2fsck(8) for looking no further.
-static bool says_clean(const struct check *c)
+// The conditions of e2fsck(8) for looking no further, and that there is a root.
+static bool says_clean(struct check *c)
 {
 	const struct disk_super *s = &c->super;
 	uint16_t most = get16(s->s_max_mnt_count);
@@ -267,7 +267,8 @@ static bool says_clean(const struct check *c)
 	       !get32(s->s_last_orphan) &&
 	       (most == 0xffff || !most || get16(s->s_mnt_count) < most) &&
 	       (!interval ||
-		c->now < (int64_t)get32(s->s_lastcheck) + interval);
+		c->now < (int64_t)get32(s->s_lastcheck) + interval) &&
+	       super_is_plausible(c);
 }
 
 static void clean_numbers(struct check *c)

@@ -210,6 +210,8 @@ int super_find(struct check *c);
 // Whether an inode table at that block begins with a root.
 bool root_at(const struct check *c, uint64_t table);
 void super_geometry(struct check *c);
+// Its numbers lead to a root, and to all bitmaps and tables.
+bool super_is_plausible(struct check *c);
 int super_fields(struct check *c); // those that only have to be sensible
 int super_copies(struct check *c);
 int super_write(struct check *c);

@@ -369,7 +369,8 @@ static int check_inode_of_log(struct check *c, uint8_t *inode)
 			     copy ? "restores it from its copy"
 				  : "makes a new journal, as far as there is "
 				    "room",
-			     "the journal's inode is damaged: %s", why))
+			     "the journal's inode is damaged: %s", why) &&
+		    !(copy && c->overlay))
 			return 0;
 		if (!copy)
 			return give_up_journal(c);

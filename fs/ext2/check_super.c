@@ -683,3 +683,8 @@ int super_find(struct check *c)
 	revision_check(c);
 	return first_is_good(c) ? doubt(c) : find_damaged(c);
 }
+
+bool super_is_plausible(struct check *c)
+{
+	return proven(c, &c->super, PROOF_ALL);
+}

@@ -538,7 +538,8 @@ static_assert(sizeof(struct disk_journal_tag) == 8, "journal tag");
 struct disk_journal_revoke {
 	struct disk_journal_header r_header;
 	be32 r_count; // bytes used of this block, this header included
-		      // then block numbers: be32, with 64bit be64
+
+	// then block numbers: be32, with 64bit be64
 };
 static_assert(sizeof(struct disk_journal_revoke) == 16, "revoke block");
 

@@ -28,8 +28,9 @@ struct extraction {
 	uint64_t devices_left, failed;
 	struct progress *progress;
 
-	const char *name;     // of the tree that is being extracted, or "": its
-			      // content goes into the target directory itself
+	// Of the tree that is being extracted, or "": its content goes into the
+	// target directory itself.
+	const char *name;
 	size_t source_length; // of its path in the image
 };
 

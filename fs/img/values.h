@@ -14,12 +14,12 @@
 enum { MODE_CHANGES = 32 };
 struct mode_change {
 	struct mode_clause {
-		uint16_t who;         // of the 12 bits, those that may change
-		char operator;        // + - =
-		uint16_t bits;        // those named, for all of u, g and o
-		bool when_executable; // X: x for directories, or where there
-				      // is an x already
-		char copied;          // u, g or o: the bits of this one; or 0
+		uint16_t who;  // of the 12 bits, those that may change
+		char operator; // + - =
+		uint16_t bits; // those named, for all of u, g and o
+		// X: x for directories, or where there is an x already
+		bool when_executable;
+		char copied; // u, g or o: the bits of this one; or 0
 	} clause[MODE_CHANGES];
 	int count;
 };
