@@ -262,6 +262,7 @@ static uint64_t some_place(const struct subject *s, struct random *random,
 {
 	const struct place_list *list = &s->place[class];
 
+	ck_assert_ptr_nonnull(list->offset);
 	return list->offset[random_below(random, (uint32_t)list->count)];
 }
 

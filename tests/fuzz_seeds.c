@@ -41,8 +41,8 @@ static uint8_t *seed_read(const char *name, size_t *n)
 	ck_assert_msg(file, "%s: %s", name, strerror(errno));
 	*n = fread(bytes, 1, sizeof bytes, file);
 	fclose(file);
-	ck_assert_msg(*n <= SEED_MOST, "%s is not a small seed", name);
-	uint8_t *exact = malloc(*n ? *n : 1);
+	ck_assert_msg(*n && *n <= SEED_MOST, "%s is not a small seed", name);
+	uint8_t *exact = malloc(*n);
 	ck_assert_ptr_nonnull(exact);
 	memcpy(exact, bytes, *n);
 	return exact;
