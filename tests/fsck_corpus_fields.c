@@ -349,6 +349,8 @@ const struct damage corpus_fields[] = {
 	  .value = 1 },
 	{ "index: order of hashes", "htree",
 	  BYTES(AT_BLOCK, "/names", 0, 40, 4), .value = 0xfffffff0 },
+	{ "index: a hash too low", "htree", BYTES(AT_BLOCK, "/names", 0, 40, 4),
+	  .value = 2 },
 	{ "index: a node's count", "htree", .needs = KIND_TWO_LEVELS,
 	  BYTES(AT_BLOCK, "/tree", 0, 34, 2), .value = 0xffff },
 

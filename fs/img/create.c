@@ -102,15 +102,6 @@ static const struct argp mkdir_parser = {
 	       "  img mkdir -p disk.img /usr/share/doc",
 };
 
-static bool is_directory(struct session *s, const char *path)
-{
-	struct ext2_inode inode;
-	uint32_t ino;
-
-	return ext2_walk(s->fs, from_here(s), path, 0, NULL, NULL, &ino) == 0 &&
-	       ext2_inode(s->fs, ino, &inode) == 0 && S_ISDIR(inode.mode);
-}
-
 static int make_directory(struct session *s, const char *path,
 			  const struct ext2_inode *attributes)
 {
@@ -131,6 +122,7 @@ static int make_parents(struct session *s, const struct options *o,
 {
 	struct ext2_inode attributes = attributes_of(s, o, S_IFDIR, 0755);
 	char *copy = must_ptr(strdup(path));
+	uint32_t there;
 	int error = 0;
 
 	attributes.mode = S_IFDIR | 0755;
@@ -141,7 +133,7 @@ static int make_parents(struct session *s, const struct options *o,
 			break;
 		char end = *at;
 		*at = '\0';
-		if (!is_directory(s, copy))
+		if (!leads_to_directory(s, copy, &there))
 			error = make_directory(s, copy, &attributes);
 		if (error)
 			complain(s, error, "cannot make %s", copy);
@@ -154,6 +146,7 @@ static int make_parents(struct session *s, const struct options *o,
 static int run_mkdir(struct session *s, int argc, char **argv)
 {
 	struct options o = { .owner = { -1, -1 } };
+	uint32_t there;
 
 	command_parse(s, &mkdir_parser, argc, argv, &o);
 	if (session_open(s, EXT2_WRITE) != EXIT_SUCCESS)
@@ -161,7 +154,7 @@ static int run_mkdir(struct session *s, int argc, char **argv)
 	struct ext2_inode attributes = attributes_of(s, &o, S_IFDIR, 0755);
 	for (int i = 0; i < o.count; i++) {
 		const char *path = o.paths[i];
-		if (o.parents && is_directory(s, path))
+		if (o.parents && leads_to_directory(s, path, &there))
 			continue;
 		if (o.parents && make_parents(s, &o, path) != 0)
 			return EXIT_FAILURE;

@@ -206,9 +206,13 @@ int visit_with(struct session *, uint32_t start, const char *path,
 // How much of a path is left without "/" and "/." at its end: what visits begin
 // with.
 size_t path_trimmed(const char *path);
+// Its last name, which `/` at the end does not belong to; empty for "/".
+const char *path_last(const char *path, size_t *length);
 
 // The inode that a path in the image means, or has said why not and returns 1.
 int reach(struct session *, const char *path, int walk_flags, uint32_t *ino);
+// Whether it means a directory, and which; says nothing.
+bool leads_to_directory(struct session *, const char *path, uint32_t *ino);
 int reach_inode(struct session *, const char *path, int walk_flags,
 		struct ext2_inode *inode);
 

@@ -64,27 +64,6 @@ struct place {
 	char *path; // for people
 };
 
-static const char *last_name(const char *path, size_t *length)
-{
-	size_t end = strlen(path);
-
-	while (end && path[end - 1] == '/')
-		end--;
-	size_t begin = end;
-	while (begin && path[begin - 1] != '/')
-		begin--;
-	*length = end - begin;
-	return path + begin;
-}
-
-static bool is_directory(struct session *s, const char *path, uint32_t *ino)
-{
-	struct ext2_inode inode;
-
-	return ext2_walk(s->fs, from_here(s), path, 0, NULL, NULL, ino) == 0 &&
-	       ext2_inode(s->fs, *ino, &inode) == 0 && S_ISDIR(inode.mode);
-}
-
 // The new name of `source`: inside a destination that is a directory, with the
 // name it has, else the destination itself.
 static int find_place(struct session *s, const struct options *o,
@@ -92,8 +71,8 @@ static int find_place(struct session *s, const struct options *o,
 {
 	const char *destination = o->paths[o->count - 1];
 
-	if (!o->no_entry && is_directory(s, destination, &place->dir)) {
-		place->name = last_name(source, &place->length);
+	if (!o->no_entry && leads_to_directory(s, destination, &place->dir)) {
+		place->name = path_last(source, &place->length);
 		must(asprintf(&place->path, "%s/%.*s", destination,
 			      (int)place->length, place->name));
 		return EXIT_SUCCESS;

@@ -121,31 +121,10 @@ struct place {
 	char *path;     // for people
 };
 
-static const char *last_name(const char *path, size_t *length)
-{
-	size_t end = strlen(path);
-
-	while (end && path[end - 1] == '/')
-		end--;
-	size_t begin = end;
-	while (begin && path[begin - 1] != '/')
-		begin--;
-	*length = end - begin;
-	return path + begin;
-}
-
 static bool is_dots(const char *name, size_t length)
 {
 	return length == 0 || (length == 1 && name[0] == '.') ||
 	       (length == 2 && name[0] == '.' && name[1] == '.');
-}
-
-static bool is_directory(struct session *s, const char *path, uint32_t *ino)
-{
-	struct ext2_inode inode;
-
-	return ext2_walk(s->fs, from_here(s), path, 0, NULL, NULL, ino) == 0 &&
-	       ext2_inode(s->fs, *ino, &inode) == 0 && S_ISDIR(inode.mode);
 }
 
 static int look_at_place(struct session *s, struct place *place)
@@ -176,8 +155,8 @@ static int find_place(struct session *s, const struct options *o,
 	const char *destination = o->destination;
 
 	*place = (struct place){ .dir = 0 };
-	if (is_directory(s, destination, &place->dir)) {
-		place->name = last_name(source, &place->length);
+	if (leads_to_directory(s, destination, &place->dir)) {
+		place->name = path_last(source, &place->length);
 		if (!strcmp(source, "-"))
 			return complain(s, 0,
 					"%s is a directory: want a name for "

@@ -347,6 +347,14 @@ int reach(struct session *s, const char *path, int walk_flags, uint32_t *ino)
 		     : EXIT_SUCCESS;
 }
 
+bool leads_to_directory(struct session *s, const char *path, uint32_t *ino)
+{
+	struct ext2_inode inode;
+
+	return ext2_walk(s->fs, from_here(s), path, 0, NULL, NULL, ino) == 0 &&
+	       ext2_inode(s->fs, *ino, &inode) == 0 && S_ISDIR(inode.mode);
+}
+
 int reach_inode(struct session *s, const char *path, int walk_flags,
 		struct ext2_inode *inode)
 {

@@ -158,6 +158,19 @@ size_t path_trimmed(const char *path)
 	return n;
 }
 
+const char *path_last(const char *path, size_t *length)
+{
+	size_t end = strlen(path);
+
+	while (end && path[end - 1] == '/')
+		end--;
+	size_t begin = end;
+	while (begin && path[begin - 1] != '/')
+		begin--;
+	*length = end - begin;
+	return path + begin;
+}
+
 int visit_with(struct session *s, uint32_t start, const char *path,
 	       const struct visitor *visitor)
 {
