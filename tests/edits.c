@@ -302,7 +302,7 @@ START_TEST(edits_diff_finds)
 		{ "set_inode_field /a/b uid 5",
 		  "/a/b: owner: 100000:7, other" },
 		{ "set_inode_field /a/big mtime 20010203040506",
-		  "/a/big: changed:" },
+		  "/a/big: modified:" },
 		{ "set_inode_field /a/big links_count 3",
 		  "/a/big: links: 2, other 3" },
 		{ "set_inode_field /a/big size 1499999",
@@ -354,7 +354,7 @@ START_TEST(edits_diff_with_a_directory)
 		 "touch -r f t/d/f");
 	edits_says(1, "/d/f: content: differs from byte 0 on", "img diff x t");
 	edits_do("touch -d @7 t/d/f");
-	edits_says(1, "/d/f: changed:", "img diff x t");
+	edits_says(1, "/d/f: modified:", "img diff x t");
 	edits_says(1, "content", "img diff x t --ignore-times");
 	edits_do("rm t/p && mkdir t/p");
 	edits_says(1, "/p: type: fifo, other directory", "img diff x t");

@@ -405,7 +405,7 @@ static int may_rename(const struct model *m, const struct model_place *from,
 
 static int play_rename(struct model *m, const struct edit *e, bool dry)
 {
-	struct model_place from, to;
+	struct model_place from, to = { 0 };
 	int error = model_locate(m, e->path, &from);
 
 	if (!error)

@@ -142,13 +142,13 @@ static void judge_inode(const char *path)
 			      explain_block_bytes() +
 		      (uint64_t)explain_number(page, "offset");
 	const json_t *words = json_object_get(page, "i_block");
+	char *stat = debugfs_says("stat %s", path);
 
 	ck_assert_int_eq(explain_number(page, "block"),
 			 debugfs_number("located at block ", "imap %s", path));
-	ck_assert_int_eq(
-		explain_number(page, "i_mode") & 07777,
-		strtol(strstr(debugfs_says("stat %s", path), "Mode:") + 5, NULL,
-		       8));
+	ck_assert_int_eq(explain_number(page, "i_mode") & 07777,
+			 strtol(strstr(stat, "Mode:") + 5, NULL, 8));
+	free(stat);
 	ck_assert_int_eq(explain_number(page, "i_size"),
 			 debugfs_number("Size: ", "stat %s", path));
 	ck_assert_int_eq(explain_number(page, "i_links_count"),
@@ -202,6 +202,14 @@ START_TEST(explain_dump_inodes)
 	img_prints("", "for i in 2 7 8 12 13 14 15; do for o in '' --hex; do "
 		       "img dump $o x.img inode $i; done; done | "
 		       "awk 'length($0) > 80'");
+	// Both fields together make the time that stat has.
+	img_do("mke2fs -q -F -t ext2 -I 256 t.img 1M; "
+	       "img touch -m -d 2106-02-07T06:28:14Z t.img /far; "
+	       "img dump t.img inode $(img ls -di t.img /far | "
+	       "awk '{ print $1 }') >far; grep -q 'i_mtime  *1969-12-31' far; "
+	       "grep -q 'i_mtime_extra  *+1 . 2^32 s, 0 ns: "
+	       "2106-02-07T06:28:14Z' far; "
+	       "grep -q 'i_atime_extra  *[0-9]* ns' far");
 	// The words for flags are the same in stat and dump.
 	img_do("a=$(img stat x.img /many | sed -n 's/^flags *//p'); "
 	       "b=$(img dump x.img inode $(img ls -di x.img /many | "

@@ -78,6 +78,8 @@ static const struct {
 	{ 2, "mkdir", ":3: mkdir: want IMAGE and PATH" },
 	{ 2, "chmod 99 /", ":3: chmod: MODE=99" },
 	{ 1, "put none /", "ENOENT" },
+	{ 1, "put - /x\nmkdir /b", ":3: put: x.img: standard input is the" },
+	{ 1, "xattr / set user.a -", "standard input is the script" },
 };
 
 // Whatever the third line is, the first two are undone.
@@ -121,6 +123,15 @@ START_TEST(explain_shell_from_a_pipe)
 	ck_assert(strstr(o.err, "want the end of the quote"));
 	ck_assert(strstr(o.err, "ENOENT"));
 	outcome_free(&o);
+	o = img_shell("printf 'put - /x\nput --tar - /\nbatch\npwd\n' | "
+		      "img shell x.img");
+	ck_assert_str_eq(o.out, "/\n");
+	ck_assert(strstr(o.err, "standard input is the script"));
+	outcome_free(&o);
+	img_do("! img stat x.img /x 2>/dev/null");
+	// Not so when the script is a file.
+	img_do("echo 'put - /y' >script; img batch x.img script <notes.txt; "
+	       "img cat x.img /y | cmp - notes.txt");
 	o = img_shell(": | img shell none.img");
 	ck_assert_int_eq(o.exit, 1);
 	outcome_free(&o);
@@ -246,6 +257,44 @@ START_TEST(explain_shell_on_a_terminal)
 }
 END_TEST
 
+// What Tab writes is read as the one name, whatever stands in that.
+START_TEST(explain_shell_completes_hard_names)
+{
+	if (!img_judges())
+		SKIP(IMG_NEEDS);
+	struct terminal t;
+	img_do(MAKE "img mkdir x.img '/my files' /files /q /q/inner; "
+		    "img put x.img notes.txt \"/q/a'b \\\\\\\"#c\"; "
+		    "img put x.img notes.txt /q/inner/'x y'; "
+		    "img put x.img notes.txt \"/q/inner/x'z\"; "
+		    "img put x.img notes.txt \"$(printf '/q/n\\nl')\"");
+	terminal_begin(&t);
+	terminal_until(&t, "/ > ");
+	static const char *const cats[] = {
+		"cat /q/a\t\n",
+		"cat \"/q/a\t\n",
+		"cat '/q/a\t\n",
+		"cat /q/a\\'\t\n",
+		"cat /q/in\tx\t\\ \t\n",
+		"cat '/q/in\tx\t y\t\n",
+	};
+	for (size_t i = 0; i < sizeof cats / sizeof *cats; i++) {
+		type(&t, cats[i]);
+		terminal_until(&t, "\r\nhello\r\n");
+		terminal_until(&t, "/ > ");
+	}
+	// A name that cannot be typed is not offered.
+	type(&t, "ls /q/n\t\n");
+	terminal_until(&t, "ENOENT");
+	terminal_until(&t, "/ > ");
+	type(&t, "rm -rf /my\t\n");
+	terminal_until(&t, "/ > ");
+	type(&t, "exit\n");
+	ck_assert_int_eq(terminal_end(&t), 0);
+	img_prints("files\nlost+found\nq\n", "img ls x.img");
+}
+END_TEST
+
 // Ctrl-C while a command runs ends that command.
 START_TEST(explain_shell_survives_interrupts)
 {
@@ -283,6 +332,7 @@ void add_explain_script_tests(Suite *suite)
 	tcase_add_loop_test(script, explain_batch_lines, 0, n);
 	tcase_add_test(script, explain_shell_from_a_pipe);
 	tcase_add_test(script, explain_shell_on_a_terminal);
+	tcase_add_test(script, explain_shell_completes_hard_names);
 	tcase_add_test(script, explain_shell_survives_interrupts);
 	suite_add_tcase(suite, script);
 }

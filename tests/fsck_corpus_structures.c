@@ -498,6 +498,13 @@ static void resize_map_in_use(struct corpus *c)
 		   corpus_block(c, "/plain", 0));
 }
 
+static void resize_map_outside(struct corpus *c)
+{
+	corpus_put(c, corpus_inode(c, INO_RESIZE) + POINTERS + 13 * 4, 4,
+		   0xfffffff0);
+	two_files(c);
+}
+
 static void resize_gone(struct corpus *c)
 {
 	corpus_zero(c, corpus_inode(c, INO_RESIZE), INODE_BYTES_OLD);
@@ -598,6 +605,9 @@ const struct damage corpus_structures[] = {
 	  .by = resize_garbage },
 	{ "resize inode's map in use", "resize-inode", .needs = KIND_RESIZE,
 	  .by = resize_map_in_use },
+	{ "resize inode's map outside, and two files",
+	  "resize-inode double-block", .needs = KIND_RESIZE,
+	  .by = resize_map_outside },
 	{ "resize inode gone", "resize-inode", .needs = KIND_RESIZE,
 	  .by = resize_gone },
 };

@@ -131,6 +131,22 @@ START_TEST(img_destinations)
 	img_fails(1, "of another kind",
 		  "mkdir d1; mkdir d1/f; "
 		  "img get --force x.img /e/f d1");
+	img_fails(1, "of another kind", "img get --force x.img /e/d f");
+	img_prints("x\n", "cat f");
+	// The image is not replaced by what it holds, whatever leads to it.
+	img_do("mkdir box; ln x.img box/f; ln -s ../x.img box/g; "
+	       "cp x.img before");
+	img_fails(1, "it is the image itself",
+		  "img get --force x.img /e/f x.img");
+	img_fails(1, "/e/f: not replaced: it is the image itself",
+		  "img get --force x.img /e/. box");
+	img_fails(1, "it is the image itself",
+		  "img get --force --tar x.img /e x.img");
+	img_fails(1, "it is the image itself",
+		  "rm box/g; ln -s ../x.img box/g;"
+		  "img get --force --tar x.img /e box/g");
+	img_prints("z\n",
+		   "cat box/d/h; cmp x.img before; test x.img -ef box/f");
 	img_clean("x.img");
 }
 END_TEST
@@ -153,6 +169,10 @@ START_TEST(img_standard_input_and_output)
 		   "img stat x.img /e | "
 		   "awk '/^owner|^size/ { print $2 + 0 == 0 ? 0 : $2 }'");
 	img_fails(1, "want a name", "img put x.img - / <f");
+	img_fails(1, "ENOTDIR", "img put x.img f /none/");
+	img_fails(1, "ENOTDIR", "img put x.img - /none/ <f");
+	img_fails(1, "ENOTDIR", "img put -f x.img f /e/");
+	img_do("mkdir slash; img put x.img slash /made/; img ls x.img /made/");
 	img_fails(1, "want a file for standard output", "img get x.img / -");
 	img_clean("x.img");
 
@@ -191,6 +211,8 @@ START_TEST(img_tar_streams)
 	       "find back -exec touch -h -a -d @7 {} +");
 	img_same("tree", "back");
 
+	img_do("img mkdir x.img /v; img put --tar x.img - /v <t.tar; "
+	       "img find x.img /v | grep -q ^/v/d/e/c");
 	img_do("img get --tar x.img /t/a /t/d f.tar; tar tf f.tar >list");
 	img_prints("a\nd/\nd/e/\nd/e/c\n", "cat list");
 	img_fails(1, "force", "img get --tar x.img /t f.tar");

@@ -100,7 +100,10 @@ START_TEST(img_rm_removes)
 	img_fails(1, "want a name", "img rm -r x.img /");
 	img_fails(1, "want a name", "img rm -r x.img /t/.");
 	img_fails(1, "want a name", "img rm -r x.img /t/..");
-	EDIT("img rm -r x.img /t");
+	EDIT("img put x.img t/a/f /; img ln -s x.img t /to_t");
+	img_fails(1, "ENOTDIR", "img rm x.img /f/");
+	img_fails(1, "ENOTDIR", "img rm -r x.img /to_t/");
+	EDIT("img rm -r x.img /t/ /f /to_t");
 	img_do("img df --format=json x.img | grep free_ | cmp - before");
 }
 END_TEST
@@ -149,6 +152,16 @@ START_TEST(img_mv_and_ln)
 	img_fails(1, "one name", "img ln x.img /n /m");
 	img_fails(1, "empty target", "img ln -s x.img '' /m");
 	img_fails(1, "ENOENT", "img ln x.img /none /m");
+
+	// A slash at the end is for directories.
+	img_fails(1, "ENOTDIR", "img mv x.img /1 /none/");
+	img_fails(1, "ENOTDIR", "img mv x.img /1/ /none");
+	img_fails(1, "ENOTDIR", "img mv x.img /1 /hard/");
+	img_fails(1, "ENOENT", "img ln x.img /1 /none/");
+	img_fails(1, "ENOENT", "img ln -s x.img /1 /none/");
+	img_fails(1, "ENOTDIR", "img ln -f x.img /1 /hard/");
+	img_fails(1, "ENOTDIR", "img mknod x.img /none/ p");
+	EDIT("img mv x.img /n/ /m/; img mv x.img /m /n");
 	EDIT("img rm -r x.img /n /1 /hard");
 }
 END_TEST

@@ -133,6 +133,44 @@ START_TEST(undelete_one_leaves_the_others)
 }
 END_TEST
 
+// Every name comes back, or it is said that it does not.
+START_TEST(undelete_all_names)
+{
+	if (!img_judges())
+		SKIP(IMG_NEEDS);
+	img_do("mke2fs -q -F -t %s -I 256 x.img 8M; mkdir -p t/sub; "
+	       "echo hello >t/a; img put x.img t /t; "
+	       "img mkdir x.img /else /keep; echo mine >mine; "
+	       "img put x.img mine /mine; img put x.img mine /else/other; "
+	       "img ln x.img /t/a /t/hard; "
+	       "img ln x.img /t/a /t/sub/deep; img ln x.img /t/a /else/far; "
+	       "img ls -iR x.img /t /else >before; "
+	       "img rm -r x.img /t /else/far; cp x.img deleted.img",
+	       _i ? "ext3" : "ext2");
+	img_prints("/t/a again: 6 B\n/t/hard again, too\n"
+		   "/t/sub/deep again, too\n/else/far again, too\n",
+		   "img undelete x.img /t | grep -v directory | "
+		   "sed 's/^inode [0-9]* is //' | sort -t/ -k2,2r -k3,3 "
+		   ">said; grep ^/t said; grep ^/else said");
+	img_clean("x.img");
+	img_do("img ls -iR x.img /t /else | cmp - before; "
+	       "img stat x.img /t/hard | grep -q 'links *4'");
+	// A name that is taken, and names beside one that was given.
+	img_do("cp deleted.img x.img; img rm x.img /else/other; "
+	       "img mv x.img /mine /else/far; "
+	       "img undelete x.img /t 2>said; "
+	       "grep 'does not get back its name /else/far: File exists' said; "
+	       "test $(wc -l <said) = 1; "
+	       "img stat x.img /t/hard | grep -q 'links *3'");
+	img_prints("mine\n", "img cat x.img /else/far");
+	img_clean("x.img");
+	img_do("img undelete deleted.img /else/far --to=/keep/new 2>said; "
+	       "! grep /else/far said; test $(grep -c 'its name /t/' said) = "
+	       "3");
+	img_clean("deleted.img");
+}
+END_TEST
+
 // A block that two deleted files had is the later one's.
 START_TEST(undelete_the_later_one)
 {
@@ -389,6 +427,7 @@ void undelete_tests(Suite *suite)
 	tcase_add_checked_fixture(c, img_set_up, img_tear_down);
 	tcase_add_loop_test(c, undelete_brings_a_tree_back, 0, DELETIONS);
 	tcase_add_loop_test(c, undelete_one_leaves_the_others, 0, 2);
+	tcase_add_loop_test(c, undelete_all_names, 0, 2);
 	tcase_add_loop_test(c, undelete_the_later_one, 0, 2);
 	tcase_add_loop_test(c, undelete_shared_attributes, 0, 2);
 	tcase_add_loop_test(c, undelete_in_part, 0, 2);

@@ -154,7 +154,8 @@ bool problem(struct check *c, const char *code, int flags, uint32_t ino,
 	struct finding finding = {
 		.code = code,
 		.safe = flags & SAFE,
-		.block = block,
+		.pending = flags & PENDING,
+		.block = block ? block : inode_block(c, ino),
 		.inode = ino,
 		.path = path,
 		.text = text,
@@ -164,6 +165,13 @@ bool problem(struct check *c, const char *code, int flags, uint32_t ino,
 
 	if (c->round > 1 && declined_before(c, hash))
 		return false;
+
+	if (finding.pending) {
+		c->result->played = true;
+		if (c->o->found)
+			c->o->found(c->o->context, &finding, false);
+		return false;
+	}
 
 	bool fix = repair && c->o->repair &&
 		   (!c->o->agree || c->o->agree(c->o->context, &finding));

@@ -18,6 +18,7 @@
 struct finding {
 	const char *code;   // "inode-bitmap", "double-block": stable, for tests
 	bool safe;          // preen: nobody loses anything by the repair
+	bool pending;       // no fault: a log, played in memory for this check
 	uint64_t block;     // 0: none
 	uint32_t inode;     // 0: none
 	const char *path;   // "/home/x" as far as known, or NULL
@@ -41,6 +42,7 @@ struct check_options {
 
 struct check_result {
 	uint64_t findings, repaired, left; // left: not repaired
+	bool played;                       // a log that was pending, in memory
 	bool was_clean; // the superblock said so, and nothing was read
 	uint32_t inodes, used_inodes, directories, files, links, fragmented;
 	uint64_t blocks, used_blocks;

@@ -9,6 +9,14 @@
 
 #include "fs/ext2/check_parts.h"
 
+const uint32_t ext2_checked[3] = {
+	COMPAT_DIR_PREALLOC | COMPAT_HAS_JOURNAL | COMPAT_EXT_ATTR |
+		COMPAT_RESIZE_INODE | COMPAT_DIR_INDEX,
+	INCOMPAT_FILETYPE | INCOMPAT_RECOVER,
+	RO_COMPAT_SPARSE_SUPER | RO_COMPAT_LARGE_FILE | RO_COMPAT_DIR_NLINK |
+		RO_COMPAT_EXTRA_ISIZE,
+};
+
 enum { SLACK_SECONDS = 24 * 3600 };
 
 static void reserved_fields(struct check *c)
@@ -103,8 +111,7 @@ int super_write(struct check *c)
 
 // ## The copies against what was found
 
-static bool same_geometry(const struct disk_super *a,
-			  const struct disk_super *b)
+bool super_same_shape(const struct disk_super *a, const struct disk_super *b)
 {
 	return get16(b->s_magic) == EXT2_MAGIC &&
 	       !memcmp(&a->s_inodes_count, &b->s_inodes_count, 8) &&
@@ -166,7 +173,7 @@ static int check_copy(struct check *c, uint32_t group)
 			part.group_count = each;
 		descs = same_places(&part, c->block);
 	}
-	if (error || (descs && same_geometry(&c->super, &copy)))
+	if (error || (descs && super_same_shape(&c->super, &copy)))
 		return error;
 	if (!problem(c, "super-copy", SAFE, 0, start, "writes it anew",
 		     "The copy of superblock and descriptors in group %u does "

@@ -27,6 +27,17 @@ static uint64_t inode_at(const struct check *c, uint32_t ino)
 	       index * c->inode_bytes;
 }
 
+uint32_t inode_block(const struct check *c, uint32_t ino)
+{
+	uint64_t block;
+
+	if (!c->groups || !ino || ino > c->inodes ||
+	    (ino - 1) / c->inodes_per_group >= c->group_count)
+		return 0;
+	block = inode_at(c, ino) / c->block_bytes;
+	return block < c->blocks ? (uint32_t)block : 0;
+}
+
 int inode_read(struct check *c, uint32_t ino, void *bytes)
 {
 	if (!ino || ino > c->inodes)

@@ -258,16 +258,20 @@ static int empty_log(struct check *c, uint32_t block)
 	return error ? error : check_write(c, block, c->block);
 }
 
+static bool log_waits(struct check *c, uint32_t block, int flags)
+{
+	return problem(c, "journal-replay", flags, INO_JOURNAL, block,
+		       "replays it",
+		       "the journal was not emptied: what "
+		       "it holds belongs into its places");
+}
+
 static int replay(struct check *c, uint32_t block)
 {
 	uint64_t found;
 	int error;
-	bool fix = problem(c, "journal-replay", SAFE, INO_JOURNAL, block,
-			   "replays it",
-			   "the journal was not emptied: what "
-			   "it holds belongs into its places");
 
-	if (!fix && !c->overlay)
+	if (c->o->repair ? !log_waits(c, block, SAFE) : !c->overlay)
 		return 0;
 	c->unclean = true;
 	error = super_write(c);
@@ -283,6 +287,8 @@ static int replay(struct check *c, uint32_t block)
 	}
 	if (error)
 		return error;
+	if (!c->o->repair)
+		log_waits(c, block, SAFE | PENDING);
 	return device_read(c->device, SUPER_OFFSET, &c->super, SUPER_BYTES);
 }
 

@@ -25,14 +25,6 @@
 
 enum { LOG_MOST = 6 };
 
-const uint32_t ext2_checked[3] = {
-	COMPAT_DIR_PREALLOC | COMPAT_HAS_JOURNAL | COMPAT_EXT_ATTR |
-		COMPAT_RESIZE_INODE | COMPAT_DIR_INDEX,
-	INCOMPAT_FILETYPE | INCOMPAT_RECOVER,
-	RO_COMPAT_SPARSE_SUPER | RO_COMPAT_LARGE_FILE | RO_COMPAT_DIR_NLINK |
-		RO_COMPAT_EXTRA_ISIZE,
-};
-
 uint32_t super_unknown(const struct disk_super *s, int *word)
 {
 	const uint32_t unknown[3] = {
@@ -481,6 +473,14 @@ static bool mend(struct check *c, struct disk_super *s, enum proof proof)
 
 // ## Choosing
 
+static bool first_is_good(struct check *c)
+{
+	int word;
+
+	return super_sane(c, &c->super) && !super_unknown(&c->super, &word) &&
+	       leads_to_root(c, &c->super);
+}
+
 static bool take(struct check *c, const struct disk_super *copy, uint64_t at)
 {
 	const char *why = fault_of(&c->super);
@@ -492,6 +492,8 @@ static bool take(struct check *c, const struct disk_super *copy, uint64_t at)
 				      (10 + get32(copy->s_log_block_size))));
 	if (!why && super_unknown(&c->super, &word))
 		why = "it has features that its copies do not have";
+	if (!why && first_is_good(c))
+		why = "it is not of the same shape as the copy";
 	if (!why)
 		why = "its numbers do not lead to where things are";
 	bool fix = problem(c, "super", 0, 0, 0, at ? restored : mended,
@@ -564,14 +566,6 @@ static void revision_check(struct check *c)
 	else
 		c->super_kept = true;
 	*s = one;
-}
-
-static bool first_is_good(struct check *c)
-{
-	int word;
-
-	return super_sane(c, &c->super) && !super_unknown(&c->super, &word) &&
-	       leads_to_root(c, &c->super);
 }
 
 // A superblock whose numbers are possible and lead to a root, but not to all the
@@ -663,6 +657,20 @@ static int find_damaged(struct check *c)
 	return 0;
 }
 
+// Where the first one is good and the copy agrees with it, the first is still the
+// better: only there stand its counts, orphans and whether there is a log to play.
+static int take_given(struct check *c, const struct disk_super *copy,
+		      uint64_t at)
+{
+	if (!first_is_good(c) || !super_same_shape(&c->super, copy)) {
+		take(c, copy, at);
+		return 0;
+	}
+	revision_check(c);
+	c->source = at;
+	return 0;
+}
+
 int super_find(struct check *c)
 {
 	struct disk_super copy;
@@ -676,9 +684,7 @@ int super_find(struct check *c)
 		return error;
 	if (c->o->super_block && c->round == 1) {
 		error = given_copy(c, &copy, &at);
-		if (!error)
-			take(c, &copy, at);
-		return error;
+		return error ? error : take_given(c, &copy, at);
 	}
 	revision_check(c);
 	return first_is_good(c) ? doubt(c) : find_damaged(c);

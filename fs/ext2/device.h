@@ -85,6 +85,9 @@ enum { DEVICE_READ = 0, DEVICE_WRITE = 1 };
 int device_file(const char *path, int mode, uint64_t offset, uint64_t bytes,
 		struct device **made);
 
+// Whether one from device_file is mounted, or a loop device lies on it.
+bool device_mounted(const struct device *);
+
 // A new file beside `path` (so that rename(2) can put it there), sparse, all
 // zeros. -EEXIST when path exists and is not an ordinary file. device_publish
 // flushes it, gives it its name (mode 0666 less umask; that of the file it

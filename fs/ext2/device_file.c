@@ -383,3 +383,23 @@ int device_under_loop(int fd, uint64_t begin, uint64_t bytes)
 	closedir(all);
 	return busy ? -EBUSY : 0;
 }
+
+// A block device that is mounted cannot be opened with O_EXCL.
+bool device_mounted(const struct device *device)
+{
+	const struct device_on_file *file = (const void *)device;
+	char path[40];
+
+	if (device->kind != &file_kind)
+		return false;
+	if (file->end)
+		return device_under_loop(file->fd, file->begin,
+					 device->bytes) != 0;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file->fd);
+
+	int fd = open(path, O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 && errno == EBUSY;
+}

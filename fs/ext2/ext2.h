@@ -301,6 +301,7 @@ int ext2_walk(struct ext2 *fs, uint32_t start, const char *path, int flags,
 
 // The directory of the last component, and that component (a pointer into path,
 // its length): for making and removing. -EINVAL: "/", or the last is "." or "..".
+// Slashes after it stay for the caller to judge: then name[length] is '/'.
 int ext2_walk_parent(struct ext2 *fs, uint32_t start, const char *path,
 		     uint32_t *dir, const char **name, size_t *length);
 

@@ -247,6 +247,8 @@ static int run_mknod(struct session *s, int argc, char **argv)
 	attributes.device_minor = (uint32_t)minor;
 	int error = ext2_walk_parent(s->fs, from_here(s), o.paths[0], &dir,
 				     &name, &length);
+	if (!error && name[length] == '/')
+		error = -ENOTDIR;
 	if (!error)
 		error = ext2_create(s->fs, dir, name, length, &attributes,
 				    &ino);

@@ -208,9 +208,9 @@ static void only_in(struct diff *d, int which)
 static void compare_times(struct diff *d, const struct facts f[2])
 {
 	static const char *const what[TIMES] = {
-		[TIME_CHANGED] = "changed",
+		[TIME_CHANGED] = "modified",
 		[TIME_READ] = "accessed",
-		[TIME_STATUS] = "inode changed",
+		[TIME_STATUS] = "changed",
 		[TIME_MADE] = "made",
 	};
 	bool ns = f[0].has_ns && f[1].has_ns;

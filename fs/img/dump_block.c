@@ -165,7 +165,7 @@ static bool print_special(const struct dump *d, const struct search *search,
 			  const uint8_t *bytes)
 {
 	enum piece_kind kind = search->found.kind;
-	struct ext2_inode inode;
+	struct ext2_inode inode = { 0 };
 
 	if (!search->any ||
 	    (search->found.inode &&

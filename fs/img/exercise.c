@@ -397,8 +397,8 @@ static int show(const struct exercise *x, const struct vsfs *fs,
 			"exercise", "vsfs", "seed", (json_int_t)x->seed,
 			"inodes", fs->inodes, "blocks", fs->blocks,
 			"operations", a->operations, "states", a->states,
-			"full", a->full ? json_incref(a->full) : json_null(),
-			"files", json_paths(fs->file, fs->files), "dirs",
+			"full", a->full ? a->full : json_null(), "files",
+			json_paths(fs->file, fs->files), "dirs",
 			json_paths(fs->dir, fs->dirs)));
 	if (x->final) {
 		printf("\n");

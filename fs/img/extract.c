@@ -241,11 +241,20 @@ static bool may_replace(const struct extraction *x, const struct target *t,
 			const struct stat *there)
 {
 	mode_t type = there->st_mode & S_IFMT;
+	mode_t wanted = t->visit->inode.mode & S_IFMT;
 
-	return x->force &&
-	       (type == S_IFREG || type == S_IFLNK ||
-		type == (t->visit->inode.mode & S_IFMT)) &&
+	return x->force && !is_own_image(x->session, there) &&
+	       ((type == S_IFREG && wanted != S_IFDIR) || type == S_IFLNK ||
+		type == wanted) &&
 	       type != S_IFDIR;
+}
+
+static const char *why_kept(const struct extraction *x,
+			    const struct stat *there)
+{
+	if (is_own_image(x->session, there))
+		return "it is the image itself";
+	return x->force ? "a file of another kind is there" : NULL;
 }
 
 // 0: it is out of the way. 1: it stays, and has been told.
@@ -257,12 +266,10 @@ static int make_way(struct extraction *x, const struct target *t)
 		return failed(x, -errno, t->visit, "make") ?: 1;
 	if (!may_replace(x, t, &there)) {
 		x->failed++;
-		complain(x->session, 0,
-			 x->force ? "%s: not replaced: a file of another kind "
-				    "is there"
-				  : "%s: not replaced (--force does): there is "
-				    "a file of that name",
-			 t->visit->path);
+		const char *why = why_kept(x, &there);
+		complain(x->session, 0, "%s: not replaced%s%s", t->visit->path,
+			 why ? ": " : " (--force does): ",
+			 why ? why : "there is a file of that name");
 		return 1;
 	}
 	if (unlinkat(t->dir, t->name, 0) != 0)

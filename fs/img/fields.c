@@ -277,6 +277,36 @@ static void put_time(FILE *out, uint32_t seconds)
 		      out);
 }
 
+// The bits of seconds alone say nothing: beside them stands what they make of the
+// field that they belong to. Not where i_extra_isize says that they are not there.
+static void put_extra(FILE *out, const struct field *field,
+		      const uint8_t *inode)
+{
+	const struct disk_inode *i = (const void *)inode;
+	uint32_t extra = (uint32_t)number_at(field, inode);
+	size_t there = INODE_BYTES_OLD + get16(i->i_extra_isize);
+	le32 low = i->i_ctime;
+	char text[40];
+
+	if (field->offset == offsetof(struct disk_inode, i_mtime_extra))
+		low = i->i_mtime;
+	else if (field->offset == offsetof(struct disk_inode, i_atime_extra))
+		low = i->i_atime;
+	else if (field->offset == offsetof(struct disk_inode, i_crtime_extra))
+		low = i->i_crtime;
+	if (extra & 3)
+		fprintf(out, "+%d * 2^32 s, ", (int)(extra & 3));
+	fprintf(out, "%u ns", (unsigned)(extra >> 2));
+	if (extra & 3 && there >= (size_t)field->offset + field->bytes)
+		fprintf(out, ": %s",
+			time_text(
+				(struct ext2_time){
+					.seconds = (int32_t)get32(low) +
+						   ((int64_t)(extra & 3) << 32),
+				},
+				false, text));
+}
+
 static void put_text(FILE *out, const uint8_t *bytes, size_t most)
 {
 	char *text = shown((const char *)bytes,
@@ -340,9 +370,7 @@ static void put_value(FILE *out, const struct field *field,
 		put_time(out, (uint32_t)n);
 		break;
 	case FIELD_EXTRA:
-		if (n & 3)
-			fprintf(out, "+%d * 2^32 s, ", (int)(n & 3));
-		fprintf(out, "%u ns", (unsigned)(n >> 2));
+		put_extra(out, field, bytes);
 		break;
 	case FIELD_MODE:
 		fprintf(out, "0%o %s", (unsigned)n,

@@ -21,6 +21,9 @@
 // puts back what it holds. Ctrl-C is heeded up to the first write, and from there
 // on no more.
 //
+// Without repair a log that waits for its replay is played in memory, and what
+// results is checked: that it waits is no finding, as the next mount plays it.
+//
 // The exit status is that of fsck(8): 0 nothing is wrong, 1 all was repaired, 4
 // something is left, 8 it could not be checked, or its report not be written (added
 // to the others), 16 bad usage, 32 Ctrl-C. No image needs the 2, "reboot".
@@ -62,6 +65,7 @@ struct fsck {
 	bool all;        // "a" to a question: yes to all that come
 	bool unsafe_met; // with -p
 	bool any;        // JSON: a finding was printed
+	bool mounted;    // and only looked at
 };
 
 // ## Options
@@ -208,7 +212,10 @@ static void print_finding(struct fsck *k, const struct finding *f,
 
 	progress_end(&k->progress);
 	printf("%s.\n", text);
-	if (state)
+	if (f->pending)
+		puts("  played in memory for this check; -y or -p plays it for "
+		     "good");
+	else if (state)
 		printf("  %s: %s\n", state, f->repair);
 	free(text);
 }
@@ -237,6 +244,8 @@ static void found(void *context, const struct finding *f, bool repaired)
 {
 	struct fsck *k = context;
 
+	if (f->pending && k->session->json)
+		return; // it is no finding: "played" says it
 	if (k->session->json)
 		print_finding_json(k, f, repaired);
 	else if (k->answer != ANSWER_ASK)
@@ -448,8 +457,9 @@ static void print_end_json(const struct fsck *k, const struct check_result *r,
 			   int status)
 {
 	json_t *object = must_ptr(json_pack(
-		"{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
-		"s:i}",
+		"{s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+		"s:I, s:I, s:i}",
+		"mounted", (int)k->mounted, "played", (int)r->played,
 		"was_clean", (int)r->was_clean, "found",
 		(json_int_t)r->findings, "repaired", (json_int_t)r->repaired,
 		"left", (json_int_t)r->left, "files", (json_int_t)r->files,
@@ -557,6 +567,11 @@ static int check_through(struct fsck *k, bool repair)
 
 	if (session_device(s, repair ? DEVICE_WRITE : DEVICE_READ))
 		return FSCK_TROUBLE;
+	k->mounted = !repair && device_mounted(s->device);
+	if (k->mounted && !s->json)
+		printf("%s: it is mounted: what is found may be on its way to "
+		       "the disk\n",
+		       s->image_path);
 	k->undo_path = session_undo_path(s);
 	bool cut_off = access(k->undo_path, F_OK) == 0;
 	if (!repair && !cut_off)

@@ -44,6 +44,8 @@ struct session {
 	int flags;   // as opened
 	bool shared; // a batch opened it; its owner commits
 
+	bool stdin_is_script; // what stands there is not for a command
+
 	// Where relative paths in the image begin; 0: the root. See from_here.
 	uint32_t start;
 };
@@ -83,6 +85,10 @@ int session_device(struct session *, int mode);
 // Where a repair keeps what it overwrites, until it is done: beside the image. Once
 // the device is open; the caller frees it.
 char *session_undo_path(const struct session *);
+// Whether a file of the host is the image itself, which what leaves the image must
+// not replace.
+struct stat;
+bool is_own_image(const struct session *, const struct stat *file);
 
 // Commits if status is 0 and the image was opened for writing by this session,
 // closes it all, returns the status (1 if the commit failed, having said so).
@@ -94,6 +100,10 @@ int session_end(struct session *, int status);
 // Returns 1, so that a command can return it.
 int complain(const struct session *, int error, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+// Before a command reads standard input: 0, or has said that it holds the lines
+// that are yet to be played, and returns 1.
+int session_stdin(const struct session *);
 
 // ## Printing
 

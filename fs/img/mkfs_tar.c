@@ -508,6 +508,8 @@ int read_archive(struct tree *t, const struct make_options *o)
 
 	if (!u.call)
 		return no_archives(t->session);
+	if (standard && session_stdin(t->session) != EXIT_SUCCESS)
+		return EXIT_FAILURE;
 	if (open_spool(&u))
 		return EXIT_FAILURE;
 	t->arranged = false;

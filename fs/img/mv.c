@@ -62,6 +62,7 @@ struct place {
 	const char *name;
 	size_t length;
 	char *path; // for people
+	bool slash; // at its end: for a directory only
 };
 
 // The new name of `source`: inside a destination that is a directory, with the
@@ -86,6 +87,7 @@ static int find_place(struct session *s, const struct options *o,
 	if (error)
 		return complain(s, error, "%s", destination);
 	place->path = must_ptr(strdup(destination));
+	place->slash = place->name[place->length] == '/';
 	return EXIT_SUCCESS;
 }
 
@@ -130,6 +132,7 @@ static int move(struct session *s, const struct options *o, const char *source,
 		const struct place *to)
 {
 	struct ext2_entry entry;
+	struct ext2_inode inode;
 	const char *name;
 	size_t length;
 	uint32_t dir;
@@ -138,8 +141,14 @@ static int move(struct session *s, const struct options *o, const char *source,
 				     &length);
 	if (!error)
 		error = ext2_find(s->fs, dir, name, length, &entry);
+	if (!error)
+		error = ext2_inode(s->fs, entry.ino, &inode);
+	if (!error && name[length] == '/' && !S_ISDIR(inode.mode))
+		error = -ENOTDIR;
 	if (error)
 		return complain(s, error, "cannot move %s", source);
+	if (to->slash && !S_ISDIR(inode.mode))
+		return complain(s, ENOTDIR, "%s", to->path);
 	if (o->keep &&
 	    ext2_find(s->fs, to->dir, to->name, to->length, &entry) == 0)
 		return EXIT_SUCCESS;
@@ -224,7 +233,10 @@ static int make_link(struct session *s, const struct options *o,
 {
 	struct ext2_inode inode = { 0 };
 	struct ext2_entry entry;
+	uint32_t there;
 
+	if (to->slash && reach(s, to->path, 0, &there) != EXIT_SUCCESS)
+		return EXIT_FAILURE;
 	if (!o->symbolic &&
 	    reach_inode(s, target, EXT2_NOFOLLOW, &inode) != EXIT_SUCCESS)
 		return EXIT_FAILURE;

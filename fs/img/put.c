@@ -119,6 +119,7 @@ struct place {
 	uint32_t there; // the inode of that name, or 0
 	uint16_t mode;  // of that
 	char *path;     // for people
+	bool slash;     // at its end: for a directory only
 };
 
 static bool is_dots(const char *name, size_t length)
@@ -157,7 +158,7 @@ static int find_place(struct session *s, const struct options *o,
 	*place = (struct place){ .dir = 0 };
 	if (leads_to_directory(s, destination, &place->dir)) {
 		place->name = path_last(source, &place->length);
-		if (!strcmp(source, "-"))
+		if (!o->tar && !strcmp(source, "-"))
 			return complain(s, 0,
 					"%s is a directory: want a name for "
 					"what comes from standard input",
@@ -177,6 +178,7 @@ static int find_place(struct session *s, const struct options *o,
 	if (error)
 		return complain(s, error, "%s", destination);
 	place->path = must_ptr(strdup(destination));
+	place->slash = place->name[place->length] == '/';
 	return look_at_place(s, place);
 }
 
@@ -373,7 +375,8 @@ static int put_stream(struct session *s, const struct options *o,
 	uint32_t ino;
 	size_t n;
 
-	if (clear_place(s, o, place) != EXIT_SUCCESS)
+	if (session_stdin(s) != EXIT_SUCCESS ||
+	    clear_place(s, o, place) != EXIT_SUCCESS)
 		return EXIT_FAILURE;
 	char *buffer = must_ptr(malloc(BUFFER_BYTES));
 	int error = ext2_create(s->fs, place->dir, place->name, place->length,
@@ -506,7 +509,7 @@ static int put(struct session *s, const struct options *o, const char *source)
 			 S_ISDIR(info.st_mode);
 	if (status != EXIT_SUCCESS)
 		;
-	else if (directory && place.there && !S_ISDIR(place.mode))
+	else if (directory ? place.there && !S_ISDIR(place.mode) : place.slash)
 		status = complain(s, ENOTDIR, "%s", place.path);
 	else if (directory || o->tar)
 		status = gather_and_put(s, o, source, &place);

@@ -153,6 +153,8 @@ static int remove_path(struct session *s, const struct options *o,
 		return EXIT_SUCCESS;
 	if (!error)
 		error = ext2_inode(s->fs, entry.ino, &inode);
+	if (!error && name[length] == '/' && !S_ISDIR(inode.mode))
+		error = -ENOTDIR;
 	if (error)
 		return complain(s, error, "cannot remove %s", path);
 	if (!S_ISDIR(inode.mode))

@@ -16,6 +16,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -77,6 +78,13 @@ int complain(const struct session *s, int error, const char *fmt, ...)
 	free(line);
 	free(text);
 	return EXIT_FAILURE;
+}
+
+int session_stdin(const struct session *s)
+{
+	return s->stdin_is_script
+		       ? complain(s, 0, "standard input is the script")
+		       : EXIT_SUCCESS;
 }
 
 // ## Arguments
@@ -232,6 +240,17 @@ char *session_undo_path(const struct session *s)
 	else
 		must(asprintf(&path, "%s.undo", s->image_path));
 	return path;
+}
+
+bool is_own_image(const struct session *s, const struct stat *file)
+{
+	struct stat image;
+
+	if (stat(s->image_path, &image) != 0)
+		return false;
+	if (S_ISBLK(image.st_mode) && S_ISBLK(file->st_mode))
+		return image.st_rdev == file->st_rdev;
+	return image.st_dev == file->st_dev && image.st_ino == file->st_ino;
 }
 
 // What fsck has left when it was cut off (fsck.c) is put back by the next one: over

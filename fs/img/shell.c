@@ -15,6 +15,7 @@
 // Line editing: libedit, by its interface of GNU readline.
 
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -22,6 +23,7 @@
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,6 +32,7 @@
 #include "fs/img/img.h"
 #include "fs/img/words.h"
 #include "must.h"
+#include "utf8.h"
 
 static const struct argp parser = {
 	.args_doc = "IMAGE",
@@ -123,6 +126,7 @@ static _Noreturn void perform(const struct command *command,
 	s.command = command->name;
 	s.quiet = false;
 	s.image_path = NULL;
+	s.stdin_is_script = !shell.terminal;
 	argv = must_ptr(calloc((size_t)words->count + 2, sizeof *argv));
 	snprintf(name, sizeof name, "img %s", command->name);
 	argv[0] = name;
@@ -141,12 +145,19 @@ static _Noreturn void perform(const struct command *command,
 
 static int run_apart(const struct command *command, const struct words *words)
 {
+	sigset_t interrupt, before;
 	int state;
 
 	fflush(stdout);
+	// A Ctrl-C that comes before the child has left our handler waits for that.
+	sigemptyset(&interrupt);
+	sigaddset(&interrupt, SIGINT);
+	must(sigprocmask(SIG_BLOCK, &interrupt, &before));
 	pid_t child = must(fork());
-	if (!child) {
+	if (!child)
 		signal(SIGINT, SIG_DFL);
+	must(sigprocmask(SIG_SETMASK, &before, NULL));
+	if (!child) {
 		__fpurge(stdin);
 		perform(command, words);
 	}
@@ -213,100 +224,170 @@ static bool play_line(const char *line)
 
 // ## Completion
 
+//
+// What has been typed stays, in whatever quotes it stands; what the names that fit
+// have in common is written on, such that words.c reads it as it is.
+
 struct matches {
-	char **text;
-	size_t count, next;
-	const char *before; // the directory as the user wrote it
-	const char *begin;
+	char **text; // libedit's: [0] is what they have in common
+	size_t count;
+	const char *begin; // of the name
 	size_t begin_length;
 };
 
-static void add_match(struct matches *m, const char *before, size_t n,
-		      const char *name, size_t length, const char *after)
+// Neither a control nor what libedit cannot decode: it would take the word away.
+static bool can_be_typed(const char *text)
 {
-	m->text = must_ptr(realloc(m->text, (m->count + 1) * sizeof *m->text));
-	must(asprintf(&m->text[m->count++], "%.*s%.*s%s", (int)n, before,
-		      (int)length, name, after));
+	const char *whole = text;
+	size_t bytes;
+	uint32_t c;
+
+	for (; (c = utf8_next(text, &bytes)); text += bytes)
+		if (c < ' ' || (c >= 0x7f && c < 0xa0) || c == UTF8_INVALID)
+			return false;
+	return mbstowcs(NULL, whole, 0) != (size_t)-1;
+}
+
+static void add_match(struct matches *m, const char *name, size_t length,
+		      const char *after)
+{
+	char *text;
+
+	if (length < m->begin_length || memchr(name, '\0', length) ||
+	    memcmp(name, m->begin, m->begin_length) != 0)
+		return;
+	must(asprintf(&text, "%.*s%s", (int)length, name, after));
+	if (!can_be_typed(text)) {
+		free(text);
+		return;
+	}
+	m->text = must_ptr(realloc(m->text, (m->count + 3) * sizeof *m->text));
+	m->text[++m->count] = text;
+	m->text[m->count + 1] = NULL;
+}
+
+static bool is_dots(const char *name, size_t length)
+{
+	return name[0] == '.' &&
+	       (length == 1 || (length == 2 && name[1] == '.'));
 }
 
 static int match_entry(void *context, const struct ext2_entry *entry)
 {
-	struct matches *m = context;
-	bool dots = entry->name[0] == '.' &&
-		    (entry->name_len == 1 ||
-		     (entry->name_len == 2 && entry->name[1] == '.'));
-
-	if (!dots && entry->name_len >= m->begin_length &&
-	    !memcmp(entry->name, m->begin, m->begin_length))
-		add_match(m, m->before, (size_t)(m->begin - m->before),
-			  entry->name, entry->name_len,
+	if (!is_dots(entry->name, entry->name_len))
+		add_match(context, entry->name, entry->name_len,
 			  entry->type == TYPE_DIRECTORY ? "/" : "");
 	return 0;
 }
 
-static void match_paths(struct matches *m, const char *text)
+static void match_paths(struct matches *m, const char *above)
 {
-	const char *slash = strrchr(text, '/');
 	struct session s = fresh();
+	char *path = absolute(above);
 	uint32_t dir;
 
-	m->before = text;
-	m->begin = slash ? slash + 1 : text;
-	m->begin_length = strlen(m->begin);
-	char *above = must_ptr(strndup(text, (size_t)(m->begin - text)));
-	char *path = absolute(above);
 	if (session_device(&s, DEVICE_READ) == 0 &&
 	    ext2_open(s.device, 0, &s.fs, NULL) == 0 &&
 	    ext2_walk(s.fs, INO_ROOT, path, 0, NULL, NULL, &dir) == 0)
 		ext2_list(s.fs, dir, match_entry, m);
 	session_end(&s, EXIT_FAILURE);
 	free(path);
-	free(above);
 }
 
-static void match_commands(struct matches *m, const char *text)
+static void match_host(struct matches *m, const char *above)
+{
+	DIR *dir = opendir(*above ? above : ".");
+	struct dirent *entry;
+	struct stat info;
+
+	while (dir && (entry = readdir(dir))) {
+		const char *name = entry->d_name;
+		bool directory = fstatat(dirfd(dir), name, &info, 0) == 0 &&
+				 S_ISDIR(info.st_mode);
+		if (!is_dots(name, strlen(name)))
+			add_match(m, name, strlen(name), directory ? "/" : "");
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static void match_commands(struct matches *m)
 {
 	static const char *const own[] = { "cd", "pwd", "help", "exit" };
 
 	for (size_t i = 0; commands[i]; i++)
-		if (!strncmp(commands[i]->name, text, strlen(text)))
-			add_match(m, "", 0, commands[i]->name,
-				  strlen(commands[i]->name), "");
+		add_match(m, commands[i]->name, strlen(commands[i]->name), "");
 	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-		if (!strncmp(own[i], text, strlen(text)))
-			add_match(m, "", 0, own[i], strlen(own[i]), "");
+		add_match(m, own[i], strlen(own[i]), "");
 }
 
-static struct matches found;
-
-// Asked again and again until it has no more.
-static char *next_match(const char *text, int state)
+// The beginning that all have in common, in whole characters.
+static size_t common_length(const struct matches *m)
 {
-	if (!state) {
-		free(found.text);
-		found = (struct matches){ 0 };
-		if (rl_point == (int)strlen(text))
-			match_commands(&found, text);
-		else
-			match_paths(&found, text);
+	const char *first = m->text[1];
+	size_t length = 0, bytes;
+
+	while (utf8_next(first + length, &bytes)) {
+		for (size_t i = 2; i <= m->count; i++)
+			if (strncmp(first, m->text[i], length + bytes) != 0)
+				return length;
+		length += bytes;
 	}
-	return found.next < found.count ? found.text[found.next++] : NULL;
+	return length;
 }
 
-static bool of_host(const char *text)
+// The first of the texts: what is to stand instead of `typed`.
+static void write_on(struct matches *m, const char *typed, char quote)
+{
+	size_t length = common_length(m);
+	const char *first = m->text[1];
+	bool done = m->count == 1 && length && first[length - 1] != '/';
+	char *rest = words_escaped(first + m->begin_length,
+				   length - m->begin_length, quote);
+
+	must(asprintf(&m->text[0], "%s%s%.*s", typed, rest, done && quote,
+		      &quote));
+	free(rest);
+	if (m->count == 1) {
+		free(m->text[1]);
+		m->text[1] = must_ptr(strdup(m->text[0]));
+	}
+}
+
+static bool of_host(const char *line, const char *text)
 {
 	return !strncmp(text, "./", 2) || !strncmp(text, "../", 3) ||
-	       (!strncmp(rl_line_buffer, "put ", 4) && *text != '/');
+	       (!strncmp(line, "put ", 4) && *text != '/');
 }
 
-static char **complete(const char *text, int start, int end)
+static char **complete(const char *typed, int start, int end)
 {
-	(void)end;
-	if (start > 0 && of_host(text))
-		return NULL;
+	char *line = must_ptr(strndup(rl_line_buffer, (size_t)end));
+	struct matches m = { 0 };
+	struct word_begun word;
+
+	(void)start;
 	rl_attempted_completion_over = 1;
 	rl_completion_append_character = '\0';
-	return rl_completion_matches(text, next_match);
+	if (words_begun(line, &word)) {
+		char *slash = strrchr(word.text, '/');
+		m.begin = slash ? slash + 1 : word.text;
+		m.begin_length = strlen(m.begin);
+		char *above = must_ptr(
+			strndup(word.text, (size_t)(m.begin - word.text)));
+		if (word.first)
+			match_commands(&m);
+		else if (of_host(line, word.text))
+			match_host(&m, above);
+		else
+			match_paths(&m, above);
+		if (m.count)
+			write_on(&m, typed, word.quote);
+		free(above);
+		free(word.text);
+	}
+	free(line);
+	return m.text;
 }
 
 // ## Ctrl-C
@@ -393,6 +474,7 @@ static int play(struct session *s, int argc, char **argv)
 		catch_interrupts();
 	rl_readline_name = "img";
 	rl_attempted_completion_function = complete;
+	rl_basic_word_break_characters = " \t";
 	while (go_on && (line = next_line())) {
 		go_on = play_line(line);
 		free(line);

@@ -393,6 +393,10 @@ static int open_destination(struct tar_request *r)
 	if (!strcmp(r->destination, "-"))
 		return EXIT_SUCCESS;
 	bool there = stat(r->destination, &info) == 0;
+	if (there && is_own_image(s, &info))
+		return complain(s, 0,
+				"%s: not replaced: it is the image itself",
+				r->destination);
 	if (there && S_ISREG(info.st_mode) && !r->force)
 		return complain(s, EEXIST, "%s (--force replaces it)",
 				r->destination);

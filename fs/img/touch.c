@@ -170,10 +170,26 @@ static const struct argp touch_parser = {
 	       "  img touch -d 2040-01-01T00:00:00.5Z disk.img /etc/later",
 };
 
+// Those of now are kept as near as can be, as the kernel does; not those that were
+// asked for.
+static int refuse_other_time(struct session *s, const char *path,
+			     struct ext2_time wanted, struct ext2_time kept)
+{
+	char text[40];
+
+	if (wanted.seconds <= kept.seconds)
+		return EXIT_SUCCESS;
+	return complain(s, 0,
+			"cannot set the times of %s: its inode holds times "
+			"only to %s",
+			path, time_text(kept, false, text));
+}
+
 static int set_times(struct options *o, struct ext2_inode *inode,
 		     const char *path)
 {
 	struct session *s = o->session;
+	struct ext2_inode kept;
 
 	if (!o->mtime_only || o->atime_only)
 		inode->atime = o->atime;
@@ -181,8 +197,14 @@ static int set_times(struct options *o, struct ext2_inode *inode,
 		inode->mtime = o->mtime;
 	inode->ctime = ext2_now(s->fs);
 	int error = ext2_set_inode(s->fs, inode);
-	return error ? complain(s, error, "cannot set the times of %s", path)
-		     : EXIT_SUCCESS;
+	if (!error)
+		error = ext2_inode(s->fs, inode->ino, &kept);
+	if (error)
+		return complain(s, error, "cannot set the times of %s", path);
+	if (!o->when_given && !o->reference)
+		return EXIT_SUCCESS;
+	return refuse_other_time(s, path, inode->atime, kept.atime) ||
+	       refuse_other_time(s, path, inode->mtime, kept.mtime);
 }
 
 static int run_touch(struct session *s, int argc, char **argv)

@@ -106,8 +106,8 @@ static const struct argp parser = {
 	.args_doc = "IMAGE [INODE|PATH]",
 	.doc = "Lists deleted files, or brings one back: with its inode, its "
 	       "attributes and those blocks that nobody has taken since. "
-	       "Without --to it gets its old name again, if that is known. A "
-	       "directory comes back with all that was deleted in it."
+	       "Without --to it gets its old names again, as far as they are "
+	       "known. A directory comes back with all that was deleted in it."
 	       "\vExamples:\n"
 	       "  img undelete disk.img\n"
 	       "  img undelete disk.img /home/notes.txt\n"

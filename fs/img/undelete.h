@@ -129,6 +129,8 @@ struct back { // one that is to come back
 	uint32_t dir;
 	const char *name; // NULL: #INODE
 	bool claimed;
+	char *path;   // that it has again; NULL: none yet
+	json_t *told; // of plan.list
 	struct ext2_inode inode;
 	struct ext2_run *runs;
 	size_t run_count;
@@ -146,6 +148,9 @@ struct plan {
 		size_t count;
 	} * held;
 	size_t held_count;
+	bool renamed;         // --to gave a new name
+	const char *replaced; // the old one, or NULL
+	char *where;          // the path of the directory that it all goes into
 	json_t *list;
 	size_t done, left;
 };
@@ -162,8 +167,9 @@ void plan_add_all(struct plan *, uint32_t dir);
 const char *back_why_not(const struct bring *, const struct deleted *);
 int back_left_out(struct plan *, const struct deleted *, const char *why);
 char *back_name(const struct back *, int try); // to be freed
-void back_tell(struct plan *, const struct back *, const char *name,
-	       const char *where);
+// `path` NULL: to the host, where `name` says it all.
+void back_tell(struct plan *, struct back *, const char *name,
+	       const char *path);
 
 int bring_into_image(const struct bring *);
 int bring_to_host(const struct bring *); // undelete_host.c

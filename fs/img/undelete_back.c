@@ -7,6 +7,12 @@
 // reason, and what other deleted files have is held while this goes on. Then
 // directories are made before what goes into them. (A name that is written may cover
 // the name of another in the slack. So it is best to bring back all at once.)
+//
+// A file of several names gets all of them again, once every file has its first:
+// nobody's first name is to be taken. (A file that was renamed can have an old name
+// in the slack, too, and nothing there tells it from a hard link. A name too many
+// can be seen and removed; one that is forgotten is gone.) A name that does not
+// come back is said.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -250,10 +256,11 @@ char *back_name(const struct back *b, int try)
 	return name;
 }
 
-void back_tell(struct plan *p, const struct back *b, const char *name,
-	       const char *where)
+void back_tell(struct plan *p, struct back *b, const char *name,
+	       const char *path)
 {
-	char size[HUMAN_BYTES], *text = shown(name, strlen(name));
+	const char *what = path ? path : name;
+	char size[HUMAN_BYTES], *text = shown(what, strlen(what));
 	const struct deleted *d = b->d;
 	bool whole = d->state == DELETED_WHOLE;
 
@@ -265,10 +272,12 @@ void back_tell(struct plan *p, const struct back *b, const char *name,
 			(json_int_t)d->size, "blocks_lost",
 			(json_int_t)d->lost));
 		json_set_name(object, "name", name, strlen(name));
+		if (path)
+			json_set_name(object, "path", path, strlen(path));
 		json_array_append_new(p->list, object);
+		b->told = object;
 	} else if (!p->session->quiet) {
-		printf("inode %" PRIu32 " is %s%s again: ", d->ino, where,
-		       text);
+		printf("inode %" PRIu32 " is %s again: ", d->ino, text);
 		if (S_ISREG(d->mode))
 			printf("%s", human_size(size, d->size));
 		else
@@ -295,6 +304,14 @@ static int no_attributes(void *context, const char *name, const void *value,
 	return 0;
 }
 
+static char *path_in(const char *dir, const char *name)
+{
+	char *path;
+
+	must(asprintf(&path, "%s/%s", strcmp(dir, "/") ? dir : "", name));
+	return path;
+}
+
 static int revive(struct plan *p, struct back *b, bool may_rename)
 {
 	struct ext2 *fs = p->session->fs;
@@ -312,14 +329,99 @@ static int revive(struct plan *p, struct back *b, bool may_rename)
 	}
 	if (!error)
 		error = ext2_xattrs(fs, b->inode.ino, no_attributes, NULL);
-	if (error)
+	if (error) {
 		complain(p->session, error,
 			 "cannot bring back inode %" PRIu32 " as %s", b->d->ino,
 			 name);
-	else
-		back_tell(p, b, name, b->parent == NOWHERE ? "" : ".../");
+	} else {
+		b->path = path_in(b->parent == NOWHERE
+					  ? p->where
+					  : p->back[b->parent].path,
+				  name);
+		back_tell(p, b, name, b->path);
+	}
 	free(name);
 	return error ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+// ## Further names
+
+static int is_directory(struct session *s, uint32_t ino, bool *yes)
+{
+	struct ext2_inode inode;
+	int error = ext2_inode(s->fs, ino, &inode);
+
+	*yes = !error && S_ISDIR(inode.mode);
+	return error;
+}
+
+// The directory that a further name goes into, and its path; NULL: none. With --to
+// nothing goes elsewhere, and a new name that was given is the only one.
+static const char *place_of(const struct plan *p, const struct back *b,
+			    const struct deleted_name *name, uint32_t *dir)
+{
+	const struct deleted *gone = search_find(p->search, name->dir);
+	bool directory;
+
+	*dir = name->dir;
+	for (size_t i = 0; gone && i < p->count; i++)
+		if (p->back[i].d == gone && p->back[i].path &&
+		    S_ISDIR(gone->mode))
+			return p->back[i].path;
+	if (p->bring->to) {
+		*dir = b->dir;
+		return b->parent == NOWHERE && !p->renamed ? p->where : NULL;
+	}
+	if (is_directory(p->session, name->dir, &directory) || !directory)
+		return NULL;
+	return path_known(p->search, name->dir);
+}
+
+static int link_name(struct plan *p, struct back *b,
+		     const struct deleted_name *name)
+{
+	uint32_t dir;
+	const char *where = place_of(p, b, name, &dir);
+	char *path = where ? path_in(where, name->name)
+			   : deleted_path(p->search, name);
+	int error = 0;
+
+	if (where && !strcmp(path, b->path)) {
+		free(path);
+		return EXIT_SUCCESS;
+	}
+	if (where)
+		error = ext2_link(p->session->fs, dir, name->name, name->length,
+				  b->d->ino);
+	if (!where || error) {
+		complain(p->session, error,
+			 "inode %" PRIu32 " does not get back its name %s",
+			 b->d->ino, path ? path : name->name);
+	} else if (b->told) {
+		json_t *links = json_object_get(b->told, "links");
+		if (!links) {
+			links = must_ptr(json_array());
+			json_object_set_new(b->told, "links", links);
+		}
+		json_array_append_new(links, json_name(path, strlen(path)));
+	} else if (!p->session->quiet) {
+		char *text = shown(path, strlen(path));
+		printf("inode %" PRIu32 " is %s again, too\n", b->d->ino, text);
+		free(text);
+	}
+	free(path);
+	return error == -EIO || error == -ENOMEM ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int link_further_names(struct plan *p, struct back *b)
+{
+	const struct deleted_name *first = &p->search->name[b->d->first_name];
+	int status = EXIT_SUCCESS;
+
+	for (uint32_t i = 0; i < b->d->names && !status; i++)
+		if (first[i].name != b->name && first[i].name != p->replaced)
+			status = link_name(p, b, &first[i]);
+	return status;
 }
 
 // Directories have been touched by what was put into them.
@@ -364,20 +466,14 @@ static int carry_out(struct plan *p, bool may_rename)
 		else if (b->claimed)
 			status = revive(p, b, may_rename || i);
 	}
+	for (size_t i = 0; i < p->count && !status; i++)
+		if (p->back[i].path && !S_ISDIR(p->back[i].d->mode))
+			status = link_further_names(p, &p->back[i]);
 	let_go(p);
 	return status ? status : set_times(p);
 }
 
 // ## Where to
-
-static int is_directory(struct session *s, uint32_t ino, bool *yes)
-{
-	struct ext2_inode inode;
-	int error = ext2_inode(s->fs, ino, &inode);
-
-	*yes = !error && S_ISDIR(inode.mode);
-	return error;
-}
 
 static const struct deleted_name *its_name(const struct bring *b)
 {
@@ -407,8 +503,24 @@ static int old_place(struct plan *p)
 				"the directory of %s is not there, either: "
 				"bring that back, or use --to=PATH",
 				name->name);
+	p->where = must_ptr(strdup(path_known(p->search, name->dir)));
 	plan_add(p, b->which, NOWHERE, name->dir, name->name);
 	return EXIT_SUCCESS;
+}
+
+// "/a/b" of "a/b/".
+static char *absolute(const char *path, size_t length)
+{
+	char *text;
+
+	while (length && *path == '/') {
+		path++;
+		length--;
+	}
+	while (length && path[length - 1] == '/')
+		length--;
+	must(asprintf(&text, "/%.*s", (int)length, path));
+	return text;
 }
 
 static int new_place(struct plan *p, char **own)
@@ -426,6 +538,8 @@ static int new_place(struct plan *p, char **own)
 		error = is_directory(s, ino, &directory);
 	if (!b->which && (error || !directory))
 		return complain(s, error ? error : -ENOTDIR, "--to=%s", b->to);
+	if (!error && directory)
+		p->where = absolute(b->to, strlen(b->to));
 	if (!b->which) {
 		plan_add_all(p, ino);
 	} else if (directory) {
@@ -436,6 +550,9 @@ static int new_place(struct plan *p, char **own)
 		if (error)
 			return complain(s, error, "--to=%s", b->to);
 		*own = must_ptr(strndup(name, length));
+		p->where = absolute(b->to, (size_t)(name - b->to));
+		p->renamed = true;
+		p->replaced = old ? old->name : NULL;
 		plan_add(p, b->which, NOWHERE, dir, *own);
 	}
 	return EXIT_SUCCESS;
@@ -455,9 +572,12 @@ void plan_begin(struct plan *p, const struct bring *bring)
 
 int plan_end(struct plan *p, int status)
 {
-	for (size_t i = 0; i < p->count; i++)
+	for (size_t i = 0; i < p->count; i++) {
 		free(p->back[i].runs);
+		free(p->back[i].path);
+	}
 	free(p->back);
+	free(p->where);
 	free(p->chosen);
 	if (p->list && !status)
 		return print_json(p->list);

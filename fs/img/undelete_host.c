@@ -149,7 +149,7 @@ static int one_to_host(struct plan *p, const char *output)
 	if (error)
 		return complain(p->session, error, "cannot write %s", output);
 	if (strcmp(output, "-") != 0)
-		back_tell(p, b, output, "");
+		back_tell(p, b, output, NULL);
 	return EXIT_SUCCESS;
 }
 
@@ -179,7 +179,7 @@ static int all_to_host(struct plan *p, const char *output)
 					  "cannot write %s in %s", name,
 					  output);
 		else
-			back_tell(p, b, name, "");
+			back_tell(p, b, name, NULL);
 		free(name);
 		free(b->runs);
 		b->runs = NULL;

@@ -163,6 +163,8 @@ static int take_value(struct session *s, const char *text, struct bytes *value)
 		return EXIT_USAGE;
 	}
 	if (!strcmp(text, "-")) {
+		if (session_stdin(s) != EXIT_SUCCESS)
+			return EXIT_FAILURE;
 		value->at = must_ptr(malloc(VALUE_MOST + 1));
 		value->n = fread(value->at, 1, VALUE_MOST + 1, stdin);
 		if (ferror(stdin))
