@@ -90,6 +90,9 @@ static struct ext2_time random_time(struct run *r)
 
 	if (one_in(r, 2))
 		time.seconds = some[below(r, sizeof some / sizeof *some)];
+	// touch refuses what an inode has no room for.
+	if (!model_is_wide(r->model) && time.seconds > INT32_MAX)
+		time.seconds = INT32_MAX;
 	return time;
 }
 

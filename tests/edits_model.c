@@ -174,6 +174,11 @@ int model_locate(const struct model *m, const char *path,
 
 // ## Times
 
+bool model_is_wide(const struct model *m)
+{
+	return m->wide;
+}
+
 // What an inode has room for.
 static struct ext2_time kept(const struct model *m, struct ext2_time time)
 {

@@ -62,6 +62,7 @@ struct model;
 
 // `wide`: times have ns and years up to 2446.
 struct model *model_new(uint32_t block_bytes, bool wide);
+bool model_is_wide(const struct model *);
 void model_free(struct model *);
 struct model *model_copy(const struct model *);
 
