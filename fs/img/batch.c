@@ -178,10 +178,10 @@ static int batch(struct session *s, int argc, char **argv)
 	if (b.script && strcmp(b.script, "-") != 0 &&
 	    !(in = fopen(b.script, "re")))
 		return complain(s, errno, "cannot open %s", b.script);
-	if (in == stdin && session_stdin(s) != EXIT_SUCCESS)
-		return EXIT_FAILURE;
+	int status = in == stdin ? session_stdin(s) : EXIT_SUCCESS;
 	s->stdin_is_script |= in == stdin;
-	int status = session_open(s, EXT2_WRITE);
+	if (!status)
+		status = session_open(s, EXT2_WRITE);
 	if (!status)
 		status = play_script(&b, in);
 	if (in != stdin)

@@ -32,7 +32,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
 static const struct argp parser = {
 	.parser = parse,
 	.args_doc = "IMAGE",
-	.doc = "Writes an image anew so that files lie in one piece each. "
+	.doc = "Writes an image anew so that each file lies in one piece, or "
+	       "in as few as the groups' own metadata leaves room for. "
 	       "The new image is written beside the old one, which needs room "
 	       "for its content, and then takes its place: whole, or not at "
 	       "all. Inode numbers change."
@@ -134,7 +135,7 @@ static int defrag(struct session *s, int argc, char **argv)
 
 const struct command defrag_command = {
 	.name = "defrag",
-	.summary = "puts every file into one piece",
+	.summary = "puts files into one piece each, where they fit",
 	.heading = "Caring",
 	.run = defrag,
 	.alone = true,

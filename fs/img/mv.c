@@ -131,7 +131,7 @@ static const struct argp mv_parser = {
 static int move(struct session *s, const struct options *o, const char *source,
 		const struct place *to)
 {
-	struct ext2_entry entry;
+	struct ext2_entry entry = { 0 };
 	struct ext2_inode inode;
 	const char *name;
 	size_t length;
