@@ -137,13 +137,17 @@ START_TEST(img_mounted_image_is_refused)
 	struct outcome o = img_shell(
 		"unshare -m sh -c 'mount -o loop x.img mnt 2>/dev/null || "
 		"exit 77; touch mnt/kernel; $B/fs/img mkdir x.img /ours; "
-		"echo $?; umount mnt'");
+		"echo $?; $B/fs/img mkfs --force --size=8M x.img; echo $?; "
+		"umount mnt'");
 	if (o.exit == 77) {
 		outcome_free(&o);
 		SKIP("no loop mounts here");
 	}
-	ck_assert_msg(!strcmp(o.out, "1\n") && strstr(o.err, "mounted"), "%s%s",
-		      o.out, o.err);
+	ck_assert_msg(!strcmp(o.out, "1\n1\n") &&
+			      strstr(o.err,
+				     "img mkdir: x.img: it is mounted") &&
+			      strstr(o.err, "img mkfs: x.img: it is mounted"),
+		      "%s%s", o.out, o.err);
 	outcome_free(&o);
 	img_prints("kernel\nlost+found\n", "img ls x.img");
 	img_clean("x.img");

@@ -80,6 +80,11 @@ void command_parse(struct session *, const struct argp *parser, int argc,
 // ext2_open). Returns 0, or has said why not and returns the exit status. In a
 // batch the image is open already.
 int session_open(struct session *, int flags);
+
+// Says why a device could not be opened or made (-errno, in which mode): in use,
+// mounted, or, for any other reason, that it `failed`. Returns EXIT_FAILURE.
+int session_refused(const struct session *, int error, int mode,
+		    const char *failed);
 // The device alone (fsck, mkfs of a partition).
 int session_device(struct session *, int mode);
 // Where a repair keeps what it overwrites, until it is done: beside the image. Once

@@ -423,7 +423,8 @@ static int make_image(struct session *s, struct tree *t, struct make_options *o,
 	} else {
 		error = device_create(s->image_path, bytes, &s->device);
 		if (error)
-			status = complain(s, error, "cannot make it");
+			status = session_refused(s, error, DEVICE_WRITE,
+						 "cannot make it");
 	}
 	if (!status)
 		status = fill(s, t, o, &plan, &numbers);

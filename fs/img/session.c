@@ -174,7 +174,8 @@ void command_parse(struct session *s, const struct argp *parser, int argc,
 
 // ## Opening
 
-static int refuse_device(struct session *s, int error, int mode)
+int session_refused(const struct session *s, int error, int mode,
+		    const char *failed)
 {
 	if (error == -EWOULDBLOCK)
 		return complain(s, 0,
@@ -185,7 +186,7 @@ static int refuse_device(struct session *s, int error, int mode)
 					  "try again when that has ended");
 	if (error == -EBUSY)
 		return complain(s, 0, "it is mounted: want it unmounted first");
-	return complain(s, error, "cannot open it");
+	return complain(s, error, "%s", failed);
 }
 
 static int find_partition(struct session *s, struct device *device)
@@ -218,7 +219,8 @@ int session_device(struct session *s, int mode)
 		int error = device_file(s->image_path, DEVICE_READ, 0, 0,
 					&whole);
 		if (error)
-			return refuse_device(s, error, DEVICE_READ);
+			return session_refused(s, error, DEVICE_READ,
+					       "cannot open it");
 		int status = find_partition(s, whole);
 		device_close(whole);
 		if (status)
@@ -226,7 +228,8 @@ int session_device(struct session *s, int mode)
 	}
 	int error = device_file(s->image_path, mode, s->offset, s->bytes,
 				&s->device);
-	return error ? refuse_device(s, error, mode) : EXIT_SUCCESS;
+	return error ? session_refused(s, error, mode, "cannot open it")
+		     : EXIT_SUCCESS;
 }
 
 // Two partitions of one image may be as long as each other.
