@@ -5,7 +5,8 @@
 
 // Starts a program of the build folder (argv[0], such as "ipc/pipe"; argv ends
 // with NULL) `moments` times and sends it the signal `with`, each time at a
-// moment drawn at random from its measured length: to its first process alone
+// moment drawn at random from its measured length (fewer times if that is long, but
+// in a soak): to its first process alone
 // and, every second SIGINT, to its whole group, as Ctrl-C would be. The test
 // fails when it ends otherwise than by that signal or with 0, when any of its
 // processes is left, or when, after one more run to the end, a named object is.
