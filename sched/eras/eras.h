@@ -79,7 +79,8 @@ struct run run_era(enum era_name name);
 // for the jobs computed.
 int64_t disturbance_ns(const struct run *run);
 
-// What being late may amount to: 1 ms for each turn and each wait.
+// What being late may amount to: 1 ms for each turn and each wait (with a
+// sanitizer 3).
 int64_t allowance_ns(const struct run *run);
 bool too_late(const struct run *run);
 
