@@ -262,6 +262,8 @@ static int scan_node(struct scan *s, int dir, uint32_t i)
 		return -errno;
 	if (info.st_dev == s->image_dev && info.st_ino == s->image_ino) {
 		node->flags |= NODE_GONE;
+		complain(s->tree->session, 0,
+			 "it stands in the tree: left out");
 		return 0;
 	}
 	take_attributes(node, &info);
