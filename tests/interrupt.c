@@ -182,9 +182,9 @@ void interrupt_at_moments(const char *const argv[], int with, int moments)
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	setenv("TMPDIR", folder, 1);
 	int64_t whole_ns = length_ns(argv);
-	if (!soaking() && moments > FEW && moments > MOST_NS / whole_ns)
-		moments = MOST_NS / whole_ns > FEW ? (int)(MOST_NS / whole_ns)
-						   : FEW;
+	int64_t most = MOST_NS / (whole_ns + 1);
+	if (!soaking() && moments > FEW && moments > most)
+		moments = most > FEW ? (int)most : FEW;
 	for (int i = 0; i < moments; i++)
 		interrupt(argv, with, with == SIGINT && i % 2,
 			  (int64_t)(random_unit(&random) * (double)whole_ns));
