@@ -58,20 +58,20 @@ static const struct row {
 	{ "ostep", ostep_suite, "sched/" },
 	{ "gantt", gantt_suite, "sched/" },
 	{ "duel", duel_suite, "sched/" },
-	{ "device", device_suite, "fs/" },
-	{ "ext2", ext2_suite, "fs/" },
-	{ "content", content_suite, "fs/" },
-	{ "directory", directory_suite, "fs/" },
-	{ "journal", journal_suite, "fs/" },
-	{ "crash", crash_suite, "fs/" },
-	{ "fsck", fsck_suite, "fs/" },
-	{ "mkfs", mkfs_suite, "fs/" },
-	{ "img", img_suite, "fs/" },
-	{ "explain", explain_suite, "fs/" },
-	{ "teaching", teaching_suite, "fs/" },
-	{ "edits", edits_suite, "fs/" },
-	{ "vsfs", vsfs_suite, "fs/" },
-	{ "fuzz", fuzz_suite, "fs/" },
+	{ "device", device_suite, "fs/ext2/" },
+	{ "ext2", ext2_suite, "fs/ext2/" },
+	{ "content", content_suite, "fs/ext2/" },
+	{ "directory", directory_suite, "fs/ext2/" },
+	{ "journal", journal_suite, "fs/ext2/" },
+	{ "crash", crash_suite, "fs/ext2/" },
+	{ "fsck", fsck_suite, "fs/img/" },
+	{ "mkfs", mkfs_suite, "fs/img/" },
+	{ "img", img_suite, "fs/img/" },
+	{ "explain", explain_suite, "fs/img/" },
+	{ "teaching", teaching_suite, "fs/img/" },
+	{ "edits", edits_suite, "fs/img/" },
+	{ "vsfs", vsfs_suite, "fs/img/" },
+	{ "fuzz", fuzz_suite, "fs/img/" },
 	{ "bench", bench_suite, "bench/" },
 	{ "build", build_suite, "tests/" },
 	{ "docs", docs_suite, "tests/" },
@@ -92,6 +92,15 @@ static struct {
 	int tests;               // of it, so far
 } wanted;
 
+// "fs/" is above "fs/ext2/".
+static bool is_above(const char *name, const char *folder)
+{
+	size_t length = strlen(name);
+
+	return length > 0 && name[length - 1] == '/' &&
+	       !strncmp(name, folder, length);
+}
+
 bool test_selected(const char *test)
 {
 	bool selected = !wanted.names[0];
@@ -99,7 +108,7 @@ bool test_selected(const char *test)
 	for (size_t i = 0; wanted.names[i]; i++)
 		if (!strcmp(wanted.names[i], test) ||
 		    !strcmp(wanted.names[i], wanted.suite->name) ||
-		    !strcmp(wanted.names[i], wanted.suite->folder))
+		    is_above(wanted.names[i], wanted.suite->folder))
 			selected = wanted.known[i] = true;
 	wanted.tests += selected;
 	return selected;
