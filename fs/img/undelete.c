@@ -399,14 +399,14 @@ static int undelete(struct session *s, int argc, char **argv)
 	bring.to = u.to;
 	bring.output = u.output;
 	bring.partial = u.partial;
-	status = search_begin(&search, s);
+	status = search_open(&search, s);
 	if (!status && u.what)
 		status = choose(u.what, &search, &bring);
 	if (!status)
 		status = !back      ? list(&u, &search)
 			 : u.output ? bring_to_host(&bring)
 				    : bring_into_image(&bring);
-	search_end(&search);
+	search_close(&search);
 	return status;
 }
 

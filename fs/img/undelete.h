@@ -82,8 +82,8 @@ struct search {
 };
 
 // Finds it all. An exit status, having complained; to be ended in any case.
-int search_begin(struct search *, struct session *);
-void search_end(struct search *);
+int search_open(struct search *, struct session *);
+void search_close(struct search *);
 
 struct deleted *search_find(const struct search *, uint32_t ino);
 // The inode as it was.

@@ -535,7 +535,7 @@ static int note_piece(void *context, const struct piece *piece)
 	return 0;
 }
 
-int search_begin(struct search *s, struct session *session)
+int search_open(struct search *s, struct session *session)
 {
 	struct ask ask = { .search = s };
 
@@ -565,7 +565,7 @@ int search_begin(struct search *s, struct session *session)
 		     : EXIT_SUCCESS;
 }
 
-void search_end(struct search *s)
+void search_close(struct search *s)
 {
 	for (size_t i = 0; i < s->names; i++)
 		free(s->name[i].name);
