@@ -64,7 +64,7 @@ static const struct row {
 	{ "directory", directory_suite, "fs/ext2/" },
 	{ "journal", journal_suite, "fs/ext2/" },
 	{ "crash", crash_suite, "fs/ext2/" },
-	{ "fsck", fsck_suite, "fs/img/" },
+	{ "fsck", fsck_suite, "fs/ext2/" },
 	{ "mkfs", mkfs_suite, "fs/img/" },
 	{ "img", img_suite, "fs/img/" },
 	{ "explain", explain_suite, "fs/img/" },
