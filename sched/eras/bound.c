@@ -72,7 +72,8 @@ bool turns_as_predicted(const struct run *run)
 
 bool fault_unknown(const struct run *run)
 {
-	return !run->who_known || run->notes.stolen_ns > 0;
+	return !run->who_known || run->notes.stolen_ns > 0 ||
+	       run->real.lost_ns > allowance_ns(run);
 }
 
 // The turn in which the last of the jobs appears, counted from 1.

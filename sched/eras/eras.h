@@ -119,7 +119,8 @@ int first_round(const struct account *account);
 bool turns_as_predicted(const struct run *run);
 
 // There are no records, or the hypervisor, which keeps none for us, was at work
-// elsewhere.
+// elsewhere, or strangers had more time than being late may amount to: what the
+// kernel does for them in interrupts is in no record, either.
 bool fault_unknown(const struct run *run);
 
 struct figure {
