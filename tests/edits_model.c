@@ -80,12 +80,17 @@ void model_free(struct model *m)
 
 static void node_copy(struct model_node *to, const struct model *m)
 {
-	to->block = copied(to->block, to->blocks * sizeof *to->block);
+	// What is taken up again is not cleared before: nothing has no room.
+	to->block = to->blocks
+			    ? copied(to->block, to->blocks * sizeof *to->block)
+			    : NULL;
 	to->block_room = to->blocks;
 	for (size_t i = 0; i < to->blocks; i++)
 		to->block[i].bytes = copied(to->block[i].bytes, m->block_bytes);
-	to->attribute = copied(to->attribute,
-			       to->attributes * sizeof *to->attribute);
+	to->attribute = to->attributes
+				? copied(to->attribute,
+					 to->attributes * sizeof *to->attribute)
+				: NULL;
 	for (size_t i = 0; i < to->attributes; i++)
 		to->attribute[i].value = copied(to->attribute[i].value,
 						to->attribute[i].n);

@@ -140,7 +140,9 @@ static _Noreturn void perform(const struct command *command,
 		s.start = 0;
 	session_end(&look, EXIT_FAILURE);
 	int status = command->run(&s, words->count + 1, argv);
-	exit(options_end(session_end(&s, status)));
+	status = session_end(&s, status);
+	free(argv);
+	exit(options_end(status));
 }
 
 static int run_apart(const struct command *command, const struct words *words)
