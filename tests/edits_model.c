@@ -26,7 +26,7 @@ static void *copied(const void *bytes, size_t n)
 	void *copy = calloc(1, n ? n : 1);
 
 	ck_assert_ptr_nonnull(copy);
-	if (n)
+	if (bytes && n)
 		memcpy(copy, bytes, n);
 	return copy;
 }
