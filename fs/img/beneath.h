@@ -15,7 +15,7 @@
 
 struct beneath {
 	struct beneath_level {
-		int fd;    // -1: closed for now, there were too many
+		int fd;    // -1: closed until it is needed, there were too many
 		dev_t dev; // then: what it was
 		ino_t ino;
 	} * level;
