@@ -108,14 +108,9 @@ static bool is_directory(const char *path)
 // The last component; "" where the content is meant.
 static char *name_of(const char *path)
 {
-	size_t end = strlen(path);
-
-	while (end && path[end - 1] == '/')
-		end--;
-	size_t begin = end;
-	while (begin && path[begin - 1] != '/')
-		begin--;
-	char *name = must_ptr(strndup(path + begin, end - begin));
+	size_t length;
+	const char *last = path_last(path, &length);
+	char *name = must_ptr(strndup(last, length));
 	if (!strcmp(name, ".") || !strcmp(name, ".."))
 		*name = '\0';
 	return name;
