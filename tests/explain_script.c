@@ -208,18 +208,29 @@ static void terminal_until(struct terminal *t, const char *words)
 		      "no '%s' within a minute in\n%.2000s", words, t->seen);
 }
 
-// What is typed between a prompt and the terminal's change of mode may be lost, so
-// that is waited for (not for ever: a command leaves the mode as it was).
-static void type(struct terminal *t, const char *keys)
+// A terminal's own line editing (ICANON) is off at a prompt of the shell and on while
+// a command reads. What is typed before the change of mode may be lost, so that is
+// waited for (not for ever: what reads may be gone).
+static void type_in_mode(struct terminal *t, const char *keys, bool edited)
 {
-	struct termios mode = { 0 };
+	struct termios mode;
 
-	for (int ms = 0; ms < 1000 && tcgetattr(t->master, &mode) == 0 &&
-			 mode.c_lflag & ICANON;
+	for (int ms = 0; ms < 20000 && tcgetattr(t->master, &mode) == 0 &&
+			 !(mode.c_lflag & ICANON) == edited;
 	     ms++)
 		usleep(1000);
 	ck_assert_int_eq(write(t->master, keys, strlen(keys)),
 			 (ssize_t)strlen(keys));
+}
+
+static void type(struct terminal *t, const char *keys)
+{
+	type_in_mode(t, keys, false);
+}
+
+static void type_to_command(struct terminal *t, const char *keys)
+{
+	type_in_mode(t, keys, true);
 }
 
 static int terminal_end(struct terminal *t)
@@ -329,9 +340,9 @@ START_TEST(explain_shell_survives_interrupts)
 	snprintf(command, sizeof command, "put - /from-the-terminal\n");
 	type(&t, command);
 	terminal_until(&t, "from-the-terminal\r\n");
-	type(&t, "a line\n");
+	type_to_command(&t, "a line\n");
 	terminal_until(&t, "a line\r\n");
-	type(&t, "\003");
+	type_to_command(&t, "\003");
 	terminal_until(&t, "/ > ");
 	type(&t, "ls\n");
 	terminal_until(&t, "lost+found");
