@@ -36,6 +36,7 @@ lib:jansson:2.13      libjansson-dev       jansson-devel      jansson           
 lib:libxxhash:0.8     libxxhash-dev        xxhash-devel       xxhash            xxhash-dev        xxhash-devel
 lib:libarchive:3.4    libarchive-dev       libarchive-devel   libarchive        libarchive-dev    libarchive-devel
 lib:libedit:3.1       libedit-dev          libedit-devel      libedit           libedit-dev       libedit-devel
+lib:libcrypto:3.0     libssl-dev           openssl-devel      openssl           openssl-dev       libopenssl-devel
 run:mke2fs            e2fsprogs            e2fsprogs          e2fsprogs         e2fsprogs         e2fsprogs
 run:gnuplot           gnuplot-nox          gnuplot            gnuplot           gnuplot           gnuplot
 header:argp.h         libc6-dev            glibc-devel        glibc             argp-standalone   glibc-devel
@@ -216,7 +217,7 @@ install() {
 flags() {
 	folder=$1
 	static=${2-}
-	libraries='liburing check jansson libxxhash libedit'
+	libraries='liburing check jansson libxxhash libedit libcrypto'
 	# A static libarchive wants a dozen static libraries more.
 	archive=-DOSLAB_WITHOUT_ARCHIVE
 	if [ -z "$static" ]; then

@@ -295,7 +295,7 @@ static char *describe_curves(const struct curves *curves)
 	return fclose(out) == 0 ? text : NULL;
 }
 
-void draw_curves(struct report *report, const struct panel *panel)
+void draw_panel_curves(struct report *report, const struct panel *panel)
 {
 	enum {
 		LEFT = 66,

@@ -65,7 +65,7 @@ int label_width(const struct panel *panel);
 
 // curves.c: draw into the page, or nothing where there is nothing to see.
 bool has_curves(const struct panel *panel);
-void draw_curves(struct report *report, const struct panel *panel);
+void draw_panel_curves(struct report *report, const struct panel *panel);
 bool has_distribution(const struct panel *panel);
 void draw_distribution(struct report *report, const struct panel *panel);
 

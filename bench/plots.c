@@ -289,7 +289,8 @@ group(struct report *report, const struct panels *panels, const char *title,
 				"%s</p>\n<div class=\"panels\">\n",
 				title, once(report, told, note));
 		begun = true;
-		begin_figure(report, &panels->panel[i], draw != draw_curves);
+		begin_figure(report, &panels->panel[i],
+			     draw != draw_panel_curves);
 		draw(report, &panels->panel[i]);
 		fputs("</figure>\n", report->out);
 	}
@@ -318,7 +319,7 @@ void plot_family(struct report *report, size_t which, const char *family)
 			side_by_side(report, both[i]);
 		for (int i = 0; i < 2; i++)
 			group(report, both[i], "By size", TOLD_CURVES,
-			      curves_note, has_curves, draw_curves);
+			      curves_note, has_curves, draw_panel_curves);
 		for (int i = 0; i < 2; i++)
 			group(report, both[i], "Single operations", TOLD_STRIPS,
 			      strips_note, has_distribution, draw_distribution);

@@ -361,7 +361,9 @@ int bench_rivals(int argc, char **argv)
 		       "CPU; then the shared-memory ring beside Boost's "
 		       "spsc_queue and beside memcpy, on two."
 		       "\vExits with 1 when ours is above theirs. Takes two "
-		       "minutes.\n\nExample: bench rivals perf boost",
+		       "minutes. `make rivals` holds locks, fibers and the "
+		       "pool against libraries, too.\n\nExample: bench rivals "
+		       "perf boost",
 	};
 	char **names = NULL;
 

@@ -171,6 +171,16 @@ bool topology_pair(const struct topology *topology, enum placement placement,
 	return false;
 }
 
+int usable_cpus(void)
+{
+	cpu_set_t set;
+
+	// more CPUs than the set has room for: EINVAL
+	if (sched_getaffinity(0, sizeof set, &set) == -1)
+		return 1;
+	return CPU_COUNT(&set);
+}
+
 int pin_to_cpu(int cpu)
 {
 	if (cpu < 0 || cpu >= CPU_LIMIT)

@@ -57,6 +57,9 @@ enum placement cpu_placement(const struct cpu *a, const struct cpu *b);
 bool topology_pair(const struct topology *topology, enum placement placement,
 		   int pair[2]);
 
+// How many CPUs the calling thread may use: 1 or more.
+int usable_cpus(void);
+
 // Keeps the calling thread on one CPU (sched_setaffinity(2)); children inherit
 // it. Returns 0 or -errno: -EINVAL where there is no such CPU, it is offline, or
 // the process's cpuset (cpuset(7)) does not hold it.

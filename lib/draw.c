@@ -1,4 +1,4 @@
-// # Pictures of characters: the canvas, maps and progress
+// # Pictures of characters: the canvas, maps, text and progress
 //
 // Bars and histograms are draw_bars.c, timelines draw_timeline.c.
 
@@ -117,6 +117,57 @@ char *draw_map(const struct canvas *canvas, const char *cells, size_t n,
 		if (i + 1 == n || (i + 1) % per_row % fit == 0 ||
 		    (i + 1) % per_row == 0)
 			pen_newline(&pen);
+	}
+	return pen_end(&pen);
+}
+
+// ## Text
+//
+// Word by word, each with the blanks before it. At the end of a line that goes on
+// they are left out.
+
+static void draw_line(struct pen *pen, const char *line, size_t bytes)
+{
+	enum { HANG = 8 };
+	const char *end = line + bytes;
+	char word[256];
+	int used = 0;
+
+	while (line < end) {
+		size_t blanks = strspn(line, " "), length;
+		if (blanks > (size_t)(end - line))
+			blanks = (size_t)(end - line);
+		line += blanks;
+		length = strcspn(line, " \n");
+		if (length == 0)
+			break;
+		if (length > sizeof word - 1)
+			length = sizeof word - 1;
+		memcpy(word, line, length);
+		word[length] = '\0';
+		int columns = text_columns(word), gap = (int)blanks;
+		if (used + gap + columns > pen->columns &&
+		    (HANG + columns <= pen->columns ||
+		     used + gap >= pen->columns)) {
+			pen_newline(pen);
+			used = 0;
+			gap = HANG;
+		}
+		pen_repeat(pen, " ", gap);
+		used = pen_word(pen, word, length, used + gap, HANG);
+		line += length;
+	}
+	pen_newline(pen);
+}
+
+char *draw_text(const struct canvas *canvas, const char *text)
+{
+	struct pen pen = pen_begin(canvas);
+
+	while (*text) {
+		size_t bytes = strcspn(text, "\n");
+		draw_line(&pen, text, bytes);
+		text += bytes + (text[bytes] == '\n');
 	}
 	return pen_end(&pen);
 }

@@ -51,12 +51,38 @@ struct span {
 char *draw_timeline(const struct canvas *canvas, const char *const *tracks,
 		    size_t track_count, const struct span *spans, size_t n);
 
+// Curves over one axis, in a field of `rows` lines (0: 12), a letter each; where
+// curves meet, the first one's letter stands. Between two points a straight line
+// is drawn (straight as the axes are), at each x below the field a tick. A value
+// that is NAN is left out: a curve may begin late, or have a gap. Axes from 0 to
+// the largest value, or logarithmic, from the smallest to the largest, all > 0.
+// x ascends. Titles say the units; the labels, with their letters, stand below.
+struct curve {
+	const char *label;
+	char mark;
+	const double *y; // one for each x
+};
+struct axes {
+	const char *x_title, *y_title; // "threads", "ns a turn"
+	const double *x;
+	size_t points; // of each curve
+	bool x_logarithmic, y_logarithmic;
+	int rows;
+};
+char *draw_curves(const struct canvas *canvas, const struct axes *axes,
+		  const struct curve *curves, size_t n);
+
 // A row of cells, wrapped to the width, each shown by its letter's glyph:
 // '#' full, '+' half, '.' empty, anything else as it is. `per_row` 0: as many
 // tens as fit. Row labels are the index of the first cell; a row that is wider
 // than the canvas goes on in a line with a label of its own.
 char *draw_map(const struct canvas *canvas, const char *cells, size_t n,
 	       size_t per_row);
+
+// Lines of text, such as a table's. One that is wider than the canvas goes on in
+// the next line, 8 blanks further in, from a word that no longer fits; a word that
+// is wider than a line is cut. Each line is ended, without blanks at its end.
+char *draw_text(const struct canvas *canvas, const char *text);
 
 // A line "[#####.....]  50 %  text" for progress, at most `columns` wide, no
 // newline. The share is 0 to 1; the figure keeps its place and is rounded down.

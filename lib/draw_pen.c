@@ -172,6 +172,26 @@ void pen_text(struct pen *pen, const char *text, int columns,
 	pen_repeat(pen, " ", left);
 }
 
+// A word wider than a line goes on in the next one wherever it is full.
+int pen_word(struct pen *pen, const char *text, size_t bytes, int used,
+	     int hang)
+{
+	const char *end = text + bytes;
+
+	while (text < end && *text) {
+		struct piece piece = next_piece(text);
+		if (used + piece.columns > pen->columns) {
+			pen_newline(pen);
+			pen_repeat(pen, " ", hang);
+			used = hang;
+		}
+		write_piece(pen, text, &piece);
+		used += piece.columns;
+		text += piece.bytes;
+	}
+	return used;
+}
+
 // The blocks of Unicode from one eighth to eight make the length precise to an
 // eighth of a column. What is not 0 shows, however small.
 int pen_bar(struct pen *pen, double share, int columns)

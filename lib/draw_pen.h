@@ -43,6 +43,12 @@ enum pen_align { PEN_LEFT, PEN_RIGHT };
 void pen_text(struct pen *pen, const char *text, int columns,
 	      enum pen_align align);
 
+// A word of so many bytes, without a line's end in it, behind `used` columns of a
+// line; lines that it goes on in begin with `hang` blanks. Controls and what
+// cannot be shown as above. Returns how many columns of its last line are used.
+int pen_word(struct pen *pen, const char *text, size_t bytes, int used,
+	     int hang);
+
 // A bar of `share` (0 to 1) of `columns`. Returns how many columns it took.
 int pen_bar(struct pen *pen, double share, int columns);
 

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,6 +149,17 @@ static void print_scenes(FILE *out, const struct lab *lab, bool utf8,
 	}
 }
 
+static void print_tools(FILE *out, const struct lab *lab)
+{
+	if (!lab->tools)
+		return;
+	fprintf(out, "\nWith your own data:\n");
+	for (const struct tool *t = lab->tools; t->name; t++)
+		fprintf(out, "  %s %s%s%s\n      %s\n", lab->name, t->name,
+			*t->usage == '=' ? "" : " ", t->usage, t->summary);
+	fprintf(out, "  Each has a --help of its own.\n");
+}
+
 static void print_list_json(const struct lab *lab)
 {
 	json_t *scenes = must_ptr(json_array());
@@ -181,6 +193,7 @@ static char *help_text(const struct lab *lab, bool utf8)
 		"are named:\n",
 		line);
 	print_scenes(out, lab, utf8, "  ");
+	print_tools(out, lab);
 	fprintf(out,
 		"\nExample: %s --slow %s\n"
 		"\nExit status: 0 every claim held, 1 one did not or the "
@@ -207,6 +220,42 @@ static int sweep(const struct lab *lab, int n)
 	return EXIT_SUCCESS;
 }
 
+// ## Tools
+
+static bool chooses(const struct tool *tool, const char *argument)
+{
+	size_t length = strlen(tool->name);
+
+	return !strncmp(argument, tool->name, length) &&
+	       (!argument[length] ||
+		(*tool->name == '-' && argument[length] == '='));
+}
+
+static const struct tool *chosen_tool(const struct lab *lab, int argc,
+				      char **argv)
+{
+	for (const struct tool *t = lab->tools; t && t->name; t++)
+		for (int i = 1; i < argc; i++) {
+			if (*t->name != '-' && i > 1)
+				break;
+			if (chooses(t, argv[i]))
+				return t;
+		}
+	return NULL;
+}
+
+static int use(const struct tool *tool, int argc, char **argv)
+{
+	names_sweep();
+	if (*tool->name == '-')
+		return options_end(tool->main(argc, argv));
+	static char name[PATH_MAX]; // as --help has to call it
+
+	snprintf(name, sizeof name, "%s %s", argv[0], tool->name);
+	argv[1] = name;
+	return options_end(tool->main(argc - 1, argv + 1));
+}
+
 // ## Playing
 
 // The answers come from the terminal, whatever the standard input is.
@@ -221,6 +270,18 @@ static int open_terminal(const struct lab *lab)
 		"there is none\n",
 		lab->name);
 	exit(BAD_USAGE);
+}
+
+// Until a scene plays, a host without room is one that can play none of them.
+static void leave_unplayed(const char *call, int error)
+{
+	const char *limit = limit_met(call, error);
+
+	if (!limit)
+		return;
+	dprintf(STDERR_FILENO, "no scene can be played: %s\n", limit);
+	names_close();
+	_exit(EXIT_SKIP);
 }
 
 static int play(struct request *request)
@@ -240,6 +301,7 @@ static int play(struct request *request)
 		for (const struct scene *s = programme->lab->scenes; s->name;
 		     s++)
 			programme->scenes[programme->count++] = s;
+	die_first = leave_unplayed;
 	int status = supervise(manage, programme);
 	if (programme->terminal != -1)
 		must(close(programme->terminal));
@@ -270,6 +332,9 @@ static int answer(struct request *request)
 int lab_main(const struct lab *lab, int argc, char **argv)
 {
 	options_begin(lab->name);
+	const struct tool *tool = chosen_tool(lab, argc, argv);
+	if (tool)
+		return use(tool, argc, argv);
 	struct request request = {
 		.swept = names_sweep(),
 		.utf8 = canvas_of(STDOUT_FILENO).utf8,

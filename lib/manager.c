@@ -244,14 +244,22 @@ static _Noreturn void play(const struct scene *scene)
 	_exit(EXIT_SUCCESS);
 }
 
+// -1: it is skipped, there is no room for its process.
 static pid_t start(const struct programme *programme, const struct scene *scene)
 {
 	const sigset_t only = child_signal();
 
 	must(sigprocmask(SIG_BLOCK, &only, NULL));
-	pid_t manager = getpid(), player = must(fork());
+	pid_t manager = getpid(), player = fork();
 	if (player > 0)
 		return player;
+	if (player == -1) {
+		const char *limit = limit_met("fork()", errno);
+		if (!limit)
+			die_at(__FILE__, __LINE__, "fork()", errno);
+		stage_skip(limit);
+		return -1;
+	}
 	must(sigprocmask(SIG_UNBLOCK, &only, NULL));
 	must(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
 	if (getppid() != manager)
@@ -364,8 +372,10 @@ static void play_scene(const struct programme *programme,
 
 	stage_clear();
 	pid_t player = start(programme, scene);
-	enum end end = watch(programme, player, &status, &tally->score);
-	if (end != ENDED)
+	enum end end = player == -1 ? LEFT
+				    : watch(programme, player, &status,
+					    &tally->score);
+	if (end != ENDED && player != -1)
 		must(kill(player, SIGKILL));
 	int reaped = kill_descendants(), cleared = names_clear();
 	if (atomic_load(&stage->write_error))
@@ -455,6 +465,7 @@ int manage(void *argument)
 	struct tally tally = { .json = must_ptr(json_array()) };
 
 	stage_open();
+	die_first = NULL;
 	stage->quiet = programme->json;
 	stage->predict = programme->terminal != -1;
 	stage->pause_ns = programme->pause_ns;

@@ -18,12 +18,16 @@ static const char *errno_name(int error, char number[16])
 	return number;
 }
 
+void (*die_first)(const char *call, int error);
+
 // One write(2): several processes may die of the same thing at once. What is
 // written last is all that is known, so its own failure changes nothing.
 void die_at(const char *file, int line, const char *call, int error)
 {
 	char number[16], text[1024];
 
+	if (die_first)
+		die_first(call, error);
 	int n = snprintf(text, sizeof text, "%s:%d: %s: %s (%s)\n", file, line,
 			 call, errno_name(error, number), strerror(error));
 	if (n >= (int)sizeof text) {

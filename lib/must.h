@@ -46,4 +46,10 @@
 // _exit(1): a child must not run its parent's exit handlers.
 _Noreturn void die_at(const char *file, int line, const char *call, int error);
 
+// Asked by die_at before it says so, unless NULL: it may leave in another way
+// (a lab's scene is skipped where the host has no room for it, see lab.h, and one
+// that is at its end already is left without a word).
+// `call` begins with the name of the function.
+extern void (*die_first)(const char *call, int error);
+
 #endif

@@ -108,6 +108,24 @@ static bool is_speaking(pid_t pid)
 	return false;
 }
 
+// State S is shown a moment before the CPU is really given up, and its clock runs
+// on. Whoever reads PID/syscall is made to wait until it has been (the kernel's
+// wait_task_inactive); what there is to read we need not know. Where we may not
+// read it (Yama, another user) S has to do.
+static bool has_left_cpu(pid_t pid)
+{
+	static const char running[] = "running";
+	char path[32], text[sizeof running] = "";
+
+	snprintf(path, sizeof path, "/proc/%d/syscall", pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return true;
+	ssize_t n = read(fd, text, sizeof text - 1);
+	must(close(fd));
+	return n <= 0 || strcmp(text, running) != 0;
+}
+
 // A process that sleeps inside say or claim does not sleep for the reason we
 // wait for. It may come in or go out while we look, so we ask twice.
 static bool is_in_state(pid_t pid, char wanted)
@@ -117,8 +135,9 @@ static bool is_in_state(pid_t pid, char wanted)
 
 	if (state == 0)
 		die_at(__FILE__, __LINE__, "await_state", ESRCH);
-	return state == wanted &&
-	       (wanted != 'S' || (!speaks && !is_speaking(pid)));
+	if (state != wanted || wanted != 'S')
+		return state == wanted;
+	return !speaks && !is_speaking(pid) && has_left_cpu(pid);
 }
 
 void await_state(pid_t pid, char state)

@@ -85,6 +85,13 @@ void stage_clear(void);
 // write ends it.
 void stage_enter(void);
 
+// The limit of the host that a call has met, and what to do about it; NULL: it
+// failed for another reason. `call` begins with the name of the function.
+const char *limit_met(const char *call, int error);
+
+// Notes why the scene is left, unless somebody has done so already.
+void stage_skip(const char *reason);
+
 // Writes all of it, in one write(2) if the kernel takes it so. On failure sets
 // stage->write_error (and ends a scene's process).
 void stage_write(const char *text, size_t bytes);

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "draw.h"
 #include "stage.h"
 #include "utf8.h"
 
@@ -24,9 +25,13 @@ static _Thread_local char speaker[SPEAKER_BYTES] = "main";
 // In a process of a scene; a manager must live on to say what went wrong.
 static bool on_stage;
 
+static void leave_if_skipped(void);
+static void leave_on_stage(const char *call, int error);
+
 void stage_enter(void)
 {
 	on_stage = true;
+	die_first = leave_on_stage;
 	speak_as("main");
 }
 
@@ -267,6 +272,7 @@ void say(const char *fmt, ...)
 	struct line line = { .used = 0 };
 	va_list ap;
 
+	leave_if_skipped();
 	if (stage->quiet)
 		return;
 	int place = come_in();
@@ -285,12 +291,22 @@ void say(const char *fmt, ...)
 
 void show(const char *picture)
 {
+	leave_if_skipped();
 	if (stage->quiet)
 		return;
 	int place = come_in();
 	wait_for_reader();
 	stage_write(picture, strlen(picture));
 	go_out(place);
+}
+
+void show_text(const char *text)
+{
+	struct canvas canvas = canvas_of(STDOUT_FILENO);
+	char *picture = must_ptr(draw_text(&canvas, text));
+
+	show(picture);
+	free(picture);
 }
 
 static const struct mark {
@@ -338,6 +354,7 @@ void claim(bool holds, const char *fmt, ...)
 	char text[TEXT_BYTES];
 	va_list ap;
 
+	leave_if_skipped();
 	int place = come_in();
 	va_start(ap, fmt);
 	struct raw raw = format(fmt, ap);
@@ -353,25 +370,91 @@ void claim(bool holds, const char *fmt, ...)
 	go_out(place);
 }
 
+// ## Leaving
+//
 // Whoever is first gives the reason; a second one waits until it is written, or
 // the manager might miss it. Then the process ends, and the manager, when it
-// sees that, ends the others.
-void skip(const char *fmt, ...)
+// sees that, ends the others. What these would say or claim until then is about
+// something that has not taken place: they leave instead.
+
+static _Noreturn void leave(void)
+{
+	while (atomic_load(&stage->skipped) != 2)
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	_exit(EXIT_SKIP);
+}
+
+static void leave_if_skipped(void)
+{
+	if (atomic_load(&stage->skipped))
+		leave();
+}
+
+void stage_skip(const char *reason)
 {
 	char text[TEXT_BYTES];
 	int nobody = 0;
+
+	if (!atomic_compare_exchange_strong(&stage->skipped, &nobody, 1))
+		return;
+	plain_text(stage->reason, sizeof stage->reason, reason, true);
+	plain_text(text, sizeof text, reason, stage->canvas.utf8);
+	stage_mark('-', text);
+	atomic_store(&stage->skipped, 2);
+}
+
+void skip(const char *fmt, ...)
+{
 	va_list ap;
 
 	va_start(ap, fmt);
 	struct raw raw = format(fmt, ap);
 	va_end(ap);
-	printable(text, &raw);
-	if (atomic_compare_exchange_strong(&stage->skipped, &nobody, 1)) {
-		plain_text(stage->reason, sizeof stage->reason, raw.text, true);
-		stage_mark('-', text);
-		atomic_store(&stage->skipped, 2);
-	}
-	while (atomic_load(&stage->skipped) != 2)
-		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-	_exit(EXIT_SKIP);
+	stage_skip(raw.text);
+	leave();
+}
+
+// EAGAIN says many things; of what makes a task it says that there is no room
+// for one (fork(2), pthread_create(3)), for its stack perhaps.
+static bool makes_a_task(const char *call)
+{
+	static const char *const makers[] = {
+		"fork(",      "pthread_create(", "posix_spawn",
+		"pool_open(", "crew_come(", "send_task(",
+	};
+
+	for (size_t i = 0; i < sizeof makers / sizeof *makers; i++)
+		if (!strncmp(call, makers[i], strlen(makers[i])))
+			return true;
+	return false;
+}
+
+const char *limit_met(const char *call, int error)
+{
+	if (error == EMFILE)
+		return "no descriptor is left: raise ulimit -n";
+	if (error == ENFILE)
+		return "no open file is left in all the system: raise "
+		       "/proc/sys/fs/file-max";
+	if (error == ENOMEM)
+		return "no memory is left: raise ulimit -v, or what the "
+		       "container may have";
+	if (error == EAGAIN && makes_a_task(call))
+		return "no room for one more thread or process: raise ulimit "
+		       "-u or -v";
+	return NULL;
+}
+
+// Who dies of what another has left behind keeps silent, too.
+static void leave_on_stage(const char *call, int error)
+{
+	const char *limit = limit_met(call, error);
+
+	// Nobody listens, and that is why: this process only noticed it before
+	// it was killed.
+	if (atomic_load(&stage->write_error))
+		_exit(EXIT_FAILURE);
+	leave_if_skipped();
+	if (limit)
+		skip("%s", limit);
 }

@@ -346,7 +346,8 @@ static void put_machine(const char *manager, const char *provides)
 // can be executed, and pkg-config is where PKG_CONFIG expects it.
 #define PROVIDES(liburing_version)                                            \
 	"for lib in liburing=" liburing_version                               \
-	" check=1 jansson=3 libxxhash=1 libarchive=4 libedit=4; do "          \
+	" check=1 jansson=3 libxxhash=1 libarchive=4 libedit=4 "              \
+	"libcrypto=3.1; do "                                                  \
 	"printf 'Name: x\\nDescription: x\\nVersion: %s\\n' ${lib#*=} "       \
 	">pc/${lib%=*}.pc; done; for tool in gnuplot mke2fs; do "             \
 	"echo '#!/bin/sh' >bin/$tool; /bin/chmod +x bin/$tool; done; "        \
@@ -357,23 +358,25 @@ static const char machine[] =
 	"PKG_CONFIG_LIBDIR=$PWD/pc PATH=$PWD/bin; ";
 
 static const struct manager {
-	const char *program, *asks, *for_package[7];
+	const char *program, *asks, *for_package[8];
 } managers[] = {
 	{ "apt-get", "\napt-get install -y -q --no-install-recommends ",
 	  { "check", "gnuplot-nox", "libjansson-dev", "liburing-dev",
-	    "libxxhash-dev", "libarchive-dev", "libedit-dev" } },
+	    "libxxhash-dev", "libarchive-dev", "libedit-dev", "libssl-dev" } },
 	{ "dnf", "\ndnf install -y ",
 	  { "check-devel", "gnuplot", "jansson-devel", "liburing-devel",
-	    "xxhash-devel", "libarchive-devel", "libedit-devel" } },
+	    "xxhash-devel", "libarchive-devel", "libedit-devel",
+	    "openssl-devel" } },
 	{ "pacman", "\npacman -S --needed --noconfirm ",
 	  { "check", "gnuplot", "jansson", "liburing",
-	    "xxhash", "libarchive", "libedit" } },
+	    "xxhash", "libarchive", "libedit", "openssl" } },
 	{ "apk", "\napk add ",
 	  { "check-dev", "gnuplot", "jansson-dev", "liburing-dev",
-	    "xxhash-dev", "libarchive-dev", "libedit-dev" } },
+	    "xxhash-dev", "libarchive-dev", "libedit-dev", "openssl-dev" } },
 	{ "zypper", "\nzypper --non-interactive install ",
 	  { "check-devel", "gnuplot", "libjansson-devel", "liburing-devel",
-	    "xxhash-devel", "libarchive-devel", "libedit-devel" } },
+	    "xxhash-devel", "libarchive-devel", "libedit-devel",
+	    "libopenssl-devel" } },
 };
 
 enum { MANAGERS = sizeof managers / sizeof *managers };
@@ -389,7 +392,7 @@ START_TEST(build_deps_asks_the_manager)
 	const char *log = good("echo; cat log");
 	has(log, m->asks);
 	const char *asked = strstr(log, m->asks) + strlen(m->asks) - 1;
-	for (size_t i = 0; i < 7; i++) {
+	for (size_t i = 0; i < 8; i++) {
 		char word[64];
 		snprintf(word, sizeof word, " %s", m->for_package[i]);
 		has(asked, word);

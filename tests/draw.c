@@ -283,6 +283,79 @@ START_TEST(timeline_of_odd_data)
 }
 END_TEST
 
+START_TEST(curves)
+{
+	static const double x[] = { 0, 1, 4 };
+	static const double up[] = { 0, 1, 4 }, flat[] = { 2, 2, 2 };
+	static const struct curve both[] = { { "rising", 'r', up },
+					     { "level", 'l', flat } };
+	static const struct axes field = {
+		.x_title = "workers",
+		.y_title = "speed",
+		.x = x,
+		.points = 3,
+		.rows = 5,
+	};
+
+	expect(draw_curves(&ascii_40, &field, both, 2),
+	       "speed\n"
+	       "       |                            rrrr\n"
+	       "     3 +                    rrrrrrrr\n"
+	       "       |llllllllllllrrrrrrrrllllllllllll\n"
+	       "       |    rrrrrrrr\n"
+	       "     0 +rrrr\n"
+	       "       ++-------+----------------------+\n"
+	       "        0       1                      4\n"
+	       "        workers\n"
+	       "        r  rising\n"
+	       "        l  level\n");
+}
+END_TEST
+
+START_TEST(curves_logarithmic)
+{
+	static const double x[] = { 1, 10, 100, 1000 };
+	static const double y[] = { 1, 100, NAN, 1000000 };
+	static const struct curve one = { "cost", 'c', y };
+	static const struct axes field = {
+		.x_title = "n",
+		.y_title = "ns",
+		.x = x,
+		.points = 4,
+		.rows = 4,
+		.x_logarithmic = true,
+		.y_logarithmic = true,
+	};
+
+	expect(draw_curves(&ascii_40, &field, &one, 1),
+	       "ns\n"
+	       "    1M +                               c\n"
+	       "       |\n"
+	       "       |     cccccc\n"
+	       "     1 +ccccc\n"
+	       "       ++---------+----------+---------+\n"
+	       "        1         10         100    1000\n"
+	       "        n\n"
+	       "        c  cost\n");
+}
+END_TEST
+
+START_TEST(curves_of_odd_data)
+{
+	static const double x[] = { 0, 1 }, y[] = { NAN, NAN };
+	static const struct curve none = { "none", 'n', y };
+	struct axes field = { "x", "y", x, 2, false, false, 3 };
+
+	expect(draw_curves(&ascii_40, &field, &none, 1), "");
+	expect(draw_curves(&ascii_40, &field, NULL, 0), "");
+	static const double zero[] = { 0, 0 };
+	static const struct curve flat = { "zero", '\033', zero };
+	char *picture = draw_curves(&ascii_40, &field, &flat, 1);
+	ck_assert_ptr_nonnull(strstr(picture, "0 +???"));
+	free(picture);
+}
+END_TEST
+
 // ## Maps and progress
 
 START_TEST(map)
@@ -305,6 +378,32 @@ START_TEST(map)
 	       "50  01\n");
 	expect(draw_map(&ascii_40, "", 0, 0), "");
 	expect(draw_map(&ascii_40, "\n\x1b\xff", 3, 0), "0  ???\n");
+}
+END_TEST
+
+START_TEST(broken_text)
+{
+	expect(draw_text(&ascii_40, ""), "");
+	expect(draw_text(&ascii_40, "\n  a\n\nb"), "\n  a\n\nb\n");
+	expect(draw_text(&ascii_40, "    five       two      three       forty"
+				    "one  columns  \n    next"),
+	       "    five       two      three\n"
+	       "        fortyone  columns\n"
+	       "    next\n");
+	expect(draw_text(&ascii_40,
+			 "    just the forty columns that there are"),
+	       "    just the forty columns that there\n"
+	       "        are\n");
+	expect(draw_text(&ascii_40, "   just the forty columns that there are"),
+	       "   just the forty columns that there are\n");
+	expect(draw_text(&ascii_40,
+			 "  word  0123456789012345678901234567890123456789"),
+	       "  word  01234567890123456789012345678901\n"
+	       "        23456789\n");
+	expect(draw_text(&ascii_40, "한글 \xff\x1b"), "???? ?\n");
+	expect(draw_text(&utf8_40, "한글한글한글한글한글한글한글한글한글 한글"),
+	       "한글한글한글한글한글한글한글한글한글\n"
+	       "        한글\n");
 }
 END_TEST
 
@@ -471,6 +570,10 @@ START_TEST(never_wider)
 		      draw_map(&canvas, cells, draw_lot(sizeof cells),
 			       draw_lot(2) ? draw_lot(300) : 0),
 		      true);
+		char lines[4 * sizeof *texts];
+		snprintf(lines, sizeof lines, "%s %s  %s%s", texts[0], texts[1],
+			 texts[2], texts[3]);
+		judge(&canvas, draw_text(&canvas, lines), true);
 		judge(&canvas,
 		      draw_progress(&canvas, (double)draw_lot(101) / 100,
 				    texts[10]),
@@ -663,7 +766,11 @@ Suite *draw_suite(void)
 	tcase_add_test(golden, timeline);
 	tcase_add_test(golden, timeline_begins);
 	tcase_add_test(golden, timeline_of_odd_data);
+	tcase_add_test(golden, curves);
+	tcase_add_test(golden, curves_logarithmic);
+	tcase_add_test(golden, curves_of_odd_data);
 	tcase_add_test(golden, map);
+	tcase_add_test(golden, broken_text);
 	tcase_add_test(golden, progress);
 	suite_add_tcase(suite, golden);
 

@@ -4,10 +4,15 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "labs.h"
@@ -127,7 +132,7 @@ static int calls;
 static int *nothing(void)
 {
 	calls++;
-	errno = ENOMEM;
+	errno = ENOENT;
 	return NULL;
 }
 
@@ -168,7 +173,7 @@ static const struct failure {
 	const char *says;
 } failures[] = {
 	{ SCENE(fails_zero), ": error_number(): EDEADLK (" },
-	{ SCENE(fails_ptr), ": nothing(): ENOMEM (" },
+	{ SCENE(fails_ptr), ": nothing(): ENOENT (" },
 	{ SCENE(fails_neg), ": negative(): ENOTTY (" },
 	{ SCENE(fails_map), ": mmap(NULL, 0, PROT_READ, MAP_PRIVATE, -1, 0): " },
 };
@@ -272,6 +277,42 @@ START_TEST(skip_in_a_child)
 }
 END_TEST
 
+// What the parent makes of the end of a child that could not begin is nothing.
+static void judged_child_skips(void)
+{
+	pid_t child = fork_as("child");
+
+	if (child == 0)
+		skip("the child lacks a teapot");
+	must(waitpid(child, NULL, 0));
+	say("now that it is over:");
+	claim(false, "nobody gets here");
+}
+
+static void dies_for_teapots(void)
+{
+	pid_t child = fork_as("child");
+
+	if (child == 0)
+		skip("the child lacks a teapot");
+	must(waitpid(child, NULL, 0));
+	die_at(__FILE__, __LINE__, "pour()", EPIPE);
+}
+
+START_TEST(skip_is_the_last_word)
+{
+	struct outcome got = play_lab(
+		LAB(SCENE(judged_child_skips), SCENE(dies_for_teapots)), NULL);
+
+	ck_assert_int_eq(got.exit, 77);
+	ck_assert_str_eq(got.err, "");
+	assert_lacks(got.out, "now that it is over");
+	ck_assert_int_eq(occurrences(got.out, "- the child lacks a teapot\n"),
+			 2);
+	outcome_free(&got);
+}
+END_TEST
+
 static void exits_with_77(void)
 {
 	claim(true, "so far it is well");
@@ -284,6 +325,114 @@ START_TEST(status_77_is_no_skip)
 
 	ck_assert_int_eq(got.exit, 1);
 	outcome_free(&got);
+}
+END_TEST
+
+// --- a host without room -----------------------------------------------------------
+
+static void few_descriptors(void)
+{
+	must(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 3, 3 }));
+	must(open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
+
+static void no_memory(void)
+{
+	must(mmap(NULL, SIZE_MAX / 4, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
+		  -1, 0));
+}
+
+static void *no_thread(void *argument)
+{
+	return argument;
+}
+
+static int pthread_create_in_vain(void)
+{
+	return EAGAIN;
+}
+
+static void no_tasks(void)
+{
+	pthread_t thread;
+	struct rlimit none = { 0, 0 };
+
+	if (geteuid() == 0)
+		must(setresuid(61235, 61235, 61235));
+	must(setrlimit(RLIMIT_NPROC, &none));
+	must_zero(pthread_create(&thread, NULL, no_thread, NULL));
+}
+
+static void no_children(void)
+{
+	struct rlimit none = { 0, 0 };
+
+	if (geteuid() == 0)
+		must(setresuid(61235, 61235, 61235));
+	must(setrlimit(RLIMIT_NPROC, &none));
+	if (fork_as("child") == 0)
+		_exit(0);
+}
+
+START_TEST(no_room_is_a_skip)
+{
+	struct outcome got = play_lab(LAB(SCENE(few_descriptors),
+					  SCENE(no_memory), SCENE(no_tasks),
+					  SCENE(no_children)),
+				      NULL);
+
+	ck_assert_msg(got.exit == 77, "exit %d:\n%s%s", got.exit, got.out,
+		      got.err);
+	ck_assert_str_eq(got.err, "");
+	assert_has(got.out, "- no descriptor is left: raise ulimit -n\n");
+	assert_has(got.out, "- no memory is left: raise ulimit -v, or");
+	ck_assert_int_eq(occurrences(got.out, "raise ulimit -u or -v\n"), 2);
+	outcome_free(&got);
+}
+END_TEST
+
+// EAGAIN of what makes no task is a mistake, like any other error.
+static void comes_too_early(void)
+{
+	must_zero(pthread_create_in_vain());
+}
+
+START_TEST(too_early_is_no_skip)
+{
+	struct outcome got = play_lab(LAB(SCENE(comes_too_early)), NULL);
+
+	ck_assert_int_eq(got.exit, 1);
+	assert_has(got.err, "pthread_create_in_vain(): EAGAIN");
+	outcome_free(&got);
+}
+END_TEST
+
+// Not even room for the scenes' processes.
+static void allow_no_tasks(void)
+{
+	struct rlimit none = { 0, 0 };
+
+	if (geteuid() == 0 && setresuid(61235, 61235, 61235))
+		_exit(1);
+	if (setrlimit(RLIMIT_NPROC, &none))
+		_exit(1);
+}
+
+START_TEST(no_room_to_begin)
+{
+	char folder[] = "/tmp/oslab-test-XXXXXX";
+
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	ck_assert_int_eq(chmod(folder, 0777), 0);
+	setenv("TMPDIR", folder, 1);
+	struct outcome got = play_lab_after(allow_no_tasks, LAB(SCENE(holds)),
+					    (const char *const[]){ NULL });
+
+	ck_assert_int_eq(got.exit, 77);
+	assert_has(got.err, "no scene can be played: no room for one more");
+	outcome_free(&got);
+	unsetenv("TMPDIR");
+	ck_assert_msg(rmdir(folder) == 0, "something is left in %s", folder);
 }
 END_TEST
 
@@ -460,6 +609,10 @@ Suite *lab_suite(void)
 	tcase_add_test(verdicts, skips_some);
 	tcase_add_test(verdicts, skip_hides_no_failure);
 	tcase_add_test(verdicts, skip_in_a_child);
+	tcase_add_test(verdicts, skip_is_the_last_word);
+	tcase_add_test(verdicts, no_room_is_a_skip);
+	tcase_add_test(verdicts, too_early_is_no_skip);
+	tcase_add_test(verdicts, no_room_to_begin);
 	tcase_add_test(verdicts, status_77_is_no_skip);
 
 	suite_add_tcase(suite, lines);

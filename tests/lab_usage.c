@@ -287,6 +287,67 @@ START_TEST(help_and_version)
 }
 END_TEST
 
+// --- a lab's tools --------------------------------------------------------------
+
+static int say_arguments(int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++)
+		printf("[%s]", argv[i]);
+	return 7;
+}
+
+static const struct tool two_tools[] = {
+	{ "sum", "DIRECTORY...", "adds it all up", say_arguments },
+	{ "--replay", "=ORDER", "plays an order again", say_arguments },
+	{ 0 }
+};
+
+static const struct tool_choice {
+	const char *arguments[4];
+	const char *out; // NULL: no tool is meant
+} tool_choices[] = {
+	{ { "sum", "a", "--list" }, "[lab sum][a][--list]" },
+	{ { "sum" }, "[lab sum]" },
+	{ { "--replay=AB", "x" }, "[lab][--replay=AB][x]" },
+	{ { "x", "--replay" }, "[lab][x][--replay]" },
+	{ { "holds", "sum" }, NULL },
+	{ { "sums" }, NULL },
+	{ { "sum=1" }, NULL },
+	{ { "--replays=1" }, NULL },
+};
+
+START_TEST(tools)
+{
+	const struct tool_choice *row = &tool_choices[_i];
+	struct lab lab = *LAB(SCENE(holds));
+	const char *arguments[4];
+
+	lab.tools = two_tools;
+	memcpy(arguments, row->arguments, sizeof arguments);
+	struct outcome got = play_lab_after(NULL, &lab, arguments);
+	if (row->out) {
+		ck_assert_int_eq(got.exit, 7);
+		ck_assert_str_eq(got.out, row->out);
+	} else {
+		ck_assert_int_eq(got.exit, 2);
+	}
+	outcome_free(&got);
+}
+END_TEST
+
+START_TEST(help_of_tools)
+{
+	struct lab lab = *LAB(SCENE(holds));
+
+	lab.tools = two_tools;
+	struct outcome got = play_lab(&lab, "--help", NULL);
+	assert_has(got.out, "  test/lab sum DIRECTORY...\n"
+			    "      adds it all up\n"
+			    "  test/lab --replay=ORDER\n");
+	outcome_free(&got);
+}
+END_TEST
+
 // --- output that cannot be written -------------------------------------------------
 
 static void output_to_full(void)
@@ -375,6 +436,35 @@ START_TEST(reader_leaves)
 }
 END_TEST
 
+// The end of the scene is seen by a child before anybody kills it.
+static void loses_its_parent(void)
+{
+	int ends[2];
+	char byte;
+
+	must(pipe(ends));
+	if (must(fork()) == 0) {
+		must(close(ends[1]));
+		must(read(ends[0], &byte, 1) == 1 ? 0 : -1);
+		_exit(0);
+	}
+	for (;;)
+		say("a line");
+}
+
+START_TEST(nothing_of_children)
+{
+	for (int i = 0; i < 10; i++) {
+		struct outcome got = play_lab_after(
+			i % 2 ? output_to_full : output_to_closed_pipe,
+			LAB(SCENE(loses_its_parent)), (const char *[]){ NULL });
+		ck_assert_int_eq(got.signal, i % 2 ? 0 : SIGPIPE);
+		ck_assert_int_eq(occurrences(got.err, "\n"), i % 2);
+		outcome_free(&got);
+	}
+}
+END_TEST
+
 static void pipe_signal(void)
 {
 	int ends[2];
@@ -417,6 +507,9 @@ void add_usage_tests(Suite *suite)
 	tcase_add_test(usage, predict_is_for_people);
 	tcase_add_test(usage, lists);
 	tcase_add_test(usage, help_and_version);
+	tcase_add_loop_test(usage, tools, 0,
+			    sizeof tool_choices / sizeof *tool_choices);
+	tcase_add_test(usage, help_of_tools);
 
 	suite_add_tcase(suite, output);
 	tcase_add_loop_test(output, output_to_a_full_disk, 0,
@@ -424,5 +517,6 @@ void add_usage_tests(Suite *suite)
 	tcase_add_loop_test(output, output_to_nobody, 0,
 			    sizeof ways / sizeof *ways);
 	tcase_add_test(output, reader_leaves);
+	tcase_add_test(output, nothing_of_children);
 	tcase_add_test(output, sigpipe_is_the_scenes);
 }

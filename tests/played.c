@@ -4,7 +4,8 @@
 // is tested without a change here. What a lab claims is judged by the lab; here
 // every scene is played alone and with the others, by root and by an ordinary
 // user, and read back as a program would, from JSON. The rest is how a lab
-// behaves to its user: narrow, in ASCII, interrupted, unheard, misused.
+// behaves to its user: narrow, in ASCII, interrupted, unheard, misused. A row of
+// scenes takes seconds, so what every start of a lab shows is shown by one scene.
 
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -21,6 +22,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,6 +33,19 @@
 #include "random.h"
 
 enum { LABS = 64, ORDINARY = 65534 };
+
+#ifdef OSLAB_SANITIZED
+enum { IS_SANITIZED = true };
+#else
+enum { IS_SANITIZED = false };
+#endif
+
+// ThreadSanitizer looks for races; the ways to play a scene have none of their own.
+#ifdef __SANITIZE_THREAD__
+enum { RACES_ONLY = true };
+#else
+enum { RACES_ONLY = false };
+#endif
 
 // --- what there is to play --------------------------------------------------------
 
@@ -126,7 +141,23 @@ struct start {
 	const char *lab, *arguments[3]; // ends with NULL
 	bool ordinary;                  // as a user without privileges
 	int out, err;                   // -1: thrown away
+	const struct little *little;    // setrlimit(2), or NULL
 };
+
+struct little {
+	int resource;
+	rlim_t most;
+};
+
+static bool confine(const struct little *little)
+{
+	struct rlimit limit;
+
+	if (!little)
+		return true;
+	limit = (struct rlimit){ little->most, little->most };
+	return setrlimit(little->resource, &limit) == 0;
+}
 
 static void become_ordinary(void)
 {
@@ -159,7 +190,8 @@ static pid_t start(const struct start *how)
 	    prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || getppid() != test ||
 	    dup2(null, STDIN_FILENO) == -1 ||
 	    dup2(how->out == -1 ? null : how->out, STDOUT_FILENO) == -1 ||
-	    dup2(how->err == -1 ? null : how->err, STDERR_FILENO) == -1)
+	    dup2(how->err == -1 ? null : how->err, STDERR_FILENO) == -1 ||
+	    !confine(how->little))
 		_exit(126);
 	fexecve(program, argv, environ);
 	_exit(127);
@@ -288,23 +320,20 @@ static void end_notes(struct notes *notes)
 	free(notes->text);
 }
 
-// A lab wholly, and each scene of it alone.
-static void check_lab(const char *lab,
-		      struct outcome (*play_one)(const char *lab,
-						 const char *scene))
+// Each scene alone. (All in a row are played below.)
+START_TEST(played_scenes)
 {
+	const char *lab = found[_i];
 	json_t *scenes = scenes_of(lab), *scene;
 	struct notes wrong;
 	size_t i;
 
 	begin_notes(&wrong);
-	struct outcome got = play_one(lab, NULL);
-	check_report(wrong.file, lab, scenes, &got);
-	outcome_free(&got);
 	json_array_foreach(scenes, i, scene)
 	{
 		json_t *alone = json_pack("[O]", scene);
-		got = play_one(lab, text_of(scene, "name"));
+		struct outcome got = run(lab, "--format=json",
+					 text_of(scene, "name"), NULL);
 		check_report(wrong.file, lab, alone, &got);
 		outcome_free(&got);
 		json_decref(alone);
@@ -312,31 +341,59 @@ static void check_lab(const char *lab,
 	json_decref(scenes);
 	end_notes(&wrong);
 }
+END_TEST
 
-static struct outcome play_as_we_are(const char *lab, const char *scene)
+START_TEST(played_in_a_row_as_ordinary_user)
 {
-	return run(lab, "--format=json", scene, NULL);
-}
+	const char *lab = found[_i];
+	json_t *scenes = scenes_of(lab);
+	struct notes wrong;
 
-START_TEST(played_scenes)
-{
-	check_lab(found[_i], play_as_we_are);
+	begin_notes(&wrong);
+	struct outcome got = play_as((struct start){
+		.lab = lab,
+		.arguments = { "--format=json" },
+		.ordinary = geteuid() == 0,
+		.out = -1,
+	});
+	check_report(wrong.file, lab, scenes, &got);
+	outcome_free(&got);
+	json_decref(scenes);
+	end_notes(&wrong);
 }
 END_TEST
 
-static struct outcome play_as_ordinary(const char *lab, const char *scene)
+// Where there is little room a lab plays what it can, skips the rest and says why;
+// it neither fails nor dies of it.
+START_TEST(played_in_little_room)
 {
-	return play_as((struct start){ .lab = lab,
-				       .arguments = { "--format=json", scene },
-				       .ordinary = true,
-				       .out = -1 });
-}
+	static const struct little littles[] = {
+		{ RLIMIT_NPROC, 3 },   { RLIMIT_NPROC, 6 },
+		{ RLIMIT_NPROC, 12 },  { RLIMIT_NOFILE, 8 },
+		{ RLIMIT_NOFILE, 16 }, { RLIMIT_AS, 300000 * 1024UL },
+	};
 
-START_TEST(played_scenes_as_ordinary_user)
-{
 	if (geteuid() != 0)
-		SKIP("not root: all tests are played by an ordinary user");
-	check_lab(found[_i], play_as_ordinary);
+		SKIP("only root can be a user who has nothing else running");
+	// What looks for leaks needs a task of its own.
+	if (IS_SANITIZED)
+		setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
+	for (size_t i = 0; i < sizeof littles / sizeof *littles; i++) {
+		if (IS_SANITIZED && littles[i].resource == RLIMIT_AS)
+			continue;
+		struct outcome got = play_as(
+			(struct start){ .lab = found[_i],
+					.arguments = { "--timeout=60s" },
+					.ordinary = true,
+					.out = -1,
+					.little = &littles[i] });
+		ck_assert_msg(got.exit == 0 || got.exit == 77,
+			      "%s, limit %d of %llu: exit %d\n%.3000s%.1000s",
+			      found[_i], littles[i].resource,
+			      (unsigned long long)littles[i].most, got.exit,
+			      got.out, got.err);
+		outcome_free(&got);
+	}
 }
 END_TEST
 
@@ -386,11 +443,26 @@ START_TEST(played_narrow_and_ascii)
 }
 END_TEST
 
+// The name of a lab's first scene; the caller frees it.
+static char *first_scene_of(const char *lab)
+{
+	json_t *scenes = scenes_of(lab);
+	char *name = strdup(text_of(json_array_get(scenes, 0), "name"));
+
+	ck_assert_ptr_nonnull(name);
+	json_decref(scenes);
+	return name;
+}
+
+// (Text ends with the scene that cannot be heard; JSON comes after the last one.)
 START_TEST(played_full_disk)
 {
-	const char *const arguments[] = { "", "--format=json", "--list",
-					  "--help" };
+	char *scene = first_scene_of(found[_i]);
+	char json[128];
+	const char *const arguments[] = { "", json, "--list", "--help" };
 
+	snprintf(json, sizeof json, "--format=json %s", scene);
+	free(scene);
 	for (size_t i = 0; i < sizeof arguments / sizeof *arguments; i++) {
 		char command[256];
 		snprintf(command, sizeof command, "$B/%s %s > /dev/full",
@@ -407,7 +479,11 @@ END_TEST
 // brings, as for any filter.
 START_TEST(played_reader_has_left)
 {
-	const char *const arguments[] = { NULL, "--format=json" };
+	char *scene = first_scene_of(found[_i]);
+	const char *const arguments[][2] = {
+		{ NULL, NULL },
+		{ "--format=json", scene },
+	};
 
 	for (size_t i = 0; i < sizeof arguments / sizeof *arguments; i++) {
 		int fd[2];
@@ -415,7 +491,7 @@ START_TEST(played_reader_has_left)
 		close(fd[0]);
 		struct outcome got = play_as((struct start){
 			.lab = found[_i],
-			.arguments = { arguments[i] },
+			.arguments = { arguments[i][0], arguments[i][1] },
 			.out = fd[1],
 		});
 		close(fd[1]);
@@ -423,6 +499,7 @@ START_TEST(played_reader_has_left)
 		ck_assert_str_eq(got.err, "");
 		outcome_free(&got);
 	}
+	free(scene);
 }
 END_TEST
 
@@ -462,13 +539,12 @@ END_TEST
 // A scene of the lab does not make up for one that is not there.
 START_TEST(played_bad_usage_plays_nothing)
 {
-	json_t *scenes = scenes_of(found[_i]);
-	const char *name = text_of(json_array_get(scenes, 0), "name");
-	struct outcome got = run(found[_i], name, "no-such-scene", NULL);
+	char *scene = first_scene_of(found[_i]);
+	struct outcome got = run(found[_i], scene, "no-such-scene", NULL);
 
 	ck_assert_int_eq(got.exit, 2);
 	ck_assert_str_eq(got.out, "");
-	json_decref(scenes);
+	free(scene);
 	outcome_free(&got);
 }
 END_TEST
@@ -477,20 +553,17 @@ END_TEST
 
 static int moments(const char *lab)
 {
-	return soaking() ? 500 : strcmp(lab, "ipc/pipe") ? 10 : 50;
+	return soaking() ? 1000 : strcmp(lab, "ipc/pipe") ? 20 : 100;
 }
 
-START_TEST(played_sigint_at_any_moment)
+START_TEST(played_interrupted_at_any_moment)
 {
+	char *scene = first_scene_of(found[_i]);
 	const char *const argv[] = { found[_i], NULL };
-	interrupt_at_moments(argv, SIGINT, moments(found[_i]));
-}
-END_TEST
+	const char *const last[] = { found[_i], scene, NULL };
 
-START_TEST(played_sigkill_at_any_moment)
-{
-	const char *const argv[] = { found[_i], NULL };
-	interrupt_at_moments(argv, SIGKILL, moments(found[_i]));
+	interrupt_in_turns(argv, last, moments(found[_i]));
+	free(scene);
 }
 END_TEST
 
@@ -504,14 +577,17 @@ static Suite *suite_of(const char *folder)
 	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, played_something, to - from, to - from + 1);
 	tcase_add_loop_test(tcase, played_scenes, from, to);
-	tcase_add_loop_test(tcase, played_scenes_as_ordinary_user, from, to);
+	if (RACES_ONLY)
+		return suite;
+	tcase_add_loop_test(tcase, played_in_a_row_as_ordinary_user, from, to);
+	if (!strcmp(folder, "threads") || !strcmp(folder, "sync"))
+		tcase_add_loop_test(tcase, played_in_little_room, from, to);
 	tcase_add_loop_test(tcase, played_narrow_and_ascii, from, to);
 	tcase_add_loop_test(tcase, played_full_disk, from, to);
 	tcase_add_loop_test(tcase, played_reader_has_left, from, to);
 	tcase_add_loop_test(tcase, played_bad_usage, from, to);
 	tcase_add_loop_test(tcase, played_bad_usage_plays_nothing, from, to);
-	tcase_add_loop_test(tcase, played_sigint_at_any_moment, from, to);
-	tcase_add_loop_test(tcase, played_sigkill_at_any_moment, from, to);
+	tcase_add_loop_test(tcase, played_interrupted_at_any_moment, from, to);
 	return suite;
 }
 
@@ -523,4 +599,14 @@ Suite *ipc_suite(void)
 Suite *sched_suite(void)
 {
 	return suite_of("sched");
+}
+
+Suite *threads_suite(void)
+{
+	return suite_of("threads");
+}
+
+Suite *sync_suite(void)
+{
+	return suite_of("sync");
 }

@@ -35,6 +35,15 @@ Suite *sim_suite(void);       // sched/sim
 Suite *ostep_suite(void);     // sched/sim --ostep, --quiz
 Suite *gantt_suite(void);     // sched/gantt, sched/live
 Suite *duel_suite(void);      // sched/duel, the dispatcher
+Suite *threads_suite(void);   // every lab of threads/
+Suite *pool_suite(void);      // threads/pool
+Suite *fiber_suite(void);     // threads/fiber
+Suite *sync_suite(void);      // every lab of sync/
+Suite *lock_suite(void);      // sync/lock: mutual exclusion
+Suite *wait_suite(void);      // sync/lock: semaphore, rwlock, condition ...
+Suite *weave_suite(void);     // sync/stepper, sync/weave
+Suite *litmus_suite(void);    // sync/litmus: its tool
+Suite *ring_suite(void);      // sync/lockfree
 Suite *device_suite(void);    // fs/ext2/device
 Suite *ext2_suite(void);      // fs/ext2: opening, inodes, space, commit
 Suite *content_suite(void);   // fs/ext2: block maps, data, attributes

@@ -55,10 +55,7 @@ const struct jobs *mix(void)
 
 bool enough_cpus(int wanted)
 {
-	cpu_set_t ours;
-
-	must(sched_getaffinity(0, sizeof ours, &ours));
-	return CPU_COUNT(&ours) >= wanted;
+	return usable_cpus() >= wanted;
 }
 
 static void choose_cpus(int cpus[CPUS], int wanted)

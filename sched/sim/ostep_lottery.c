@@ -21,7 +21,7 @@
 #include "sched/command/command.h"
 #include "sched/sim/ostep_parts.h"
 #include "python_random.h"
-#include "sched/sim/quiz.h"
+#include "quiz.h"
 
 enum { RANDOM_LIMIT = 1000001 }; // random numbers are 0 .. 1000000
 

@@ -12,7 +12,7 @@
 #include "must.h"
 #include "sched/model/simulate.h"
 #include "sched/sim/ostep_parts.h"
-#include "sched/sim/quiz.h"
+#include "quiz.h"
 
 // ## The model
 

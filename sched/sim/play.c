@@ -16,7 +16,7 @@
 #include "options.h"
 #include "random.h"
 #include "sched/chart/chart.h"
-#include "sched/sim/quiz.h"
+#include "quiz.h"
 #include "sim.h"
 
 // ## What it is called

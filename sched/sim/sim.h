@@ -3,7 +3,7 @@
 // main.c understands the command line (with sched/command), play.c simulates the
 // jobs under one policy after another, and what came out is shown by text.c,
 // events.c (--explain, --steps) and json.c. The exercises of --ostep and --quiz
-// are ostep.h and quiz.h.
+// are ostep.h and quiz.c.
 
 #ifndef SCHED_SIM_SIM_H
 #define SCHED_SIM_SIM_H
@@ -66,5 +66,12 @@ int show_events(const struct request *request, const struct jobs *jobs,
 
 int json_history(FILE *out, const struct request *request,
 		 const struct jobs *jobs, const struct played *played);
+
+// ## quiz.c
+
+// Asks for one policy's history: the response, turnaround and waiting time of
+// each job (in ms), and the three means. Returns the exit status (quiz.h).
+int quiz_history(const char *title, const struct jobs *jobs,
+		 const struct history *history);
 
 #endif

@@ -1,4 +1,4 @@
-// quiz.h - asks for what the simulator knows, and marks the answers
+// quiz.h - asks for what the program knows, and marks the answers
 //
 // Questions go to standard output, answers come from standard input, a line
 // each, from a terminal or a pipe. A number may be whole, decimal or a fraction
@@ -6,8 +6,8 @@
 // empty line is "I do not know", and wrong. What is no number is asked for
 // again, twice at most. The end of the input ends the quiz.
 
-#ifndef SCHED_SIM_QUIZ_H
-#define SCHED_SIM_QUIZ_H
+#ifndef QUIZ_H
+#define QUIZ_H
 
 #include <stdbool.h>
 
@@ -23,13 +23,5 @@ bool quiz_ask(struct quiz *quiz, double answer, const char *question, ...)
 // Says the score. Returns the exit status: 0 when all was answered and right,
 // else 1.
 int quiz_end(const struct quiz *quiz);
-
-struct jobs;
-struct history;
-
-// All of that for one policy's history: the response, turnaround and waiting
-// time of each job (in ms), and the three means.
-int quiz_history(const char *title, const struct jobs *jobs,
-		 const struct history *history);
 
 #endif
