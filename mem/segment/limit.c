@@ -44,6 +44,13 @@ void scene_limit(void)
 	claim(faulted(far, VECTOR_GP, 0),
 	      "d = 0x%x is no way round to base - 1", UINT32_MAX);
 
+	segment = data_segment(AT, 6);
+	uint16_t six = entry_put(ENTRY_TWO, &segment);
+	struct answer words = visit(ACT_SUM, six, 8, 0);
+	tell_answer("add up", six, 8, words);
+	claim(worked(visit(ACT_SUM, six, 4, 0)) && faulted(words, VECTOR_GP, 0),
+	      "of 4 bytes all must be inside: 4 to 7 of 6 are not");
+
 	segment = data_segment(AT, BYTES + 1);
 	entry_put(ENTRY_ONE, &segment);
 	say("the limit is raised by one, as brk(2) would");

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "lab.h"
 #include "mem/segment/segment.h"
+#include "mem/segment/sheet.h"
 
 static const struct scene scenes[] = {
 	{ "base", "one d, two segments: base + d", scene_base },
@@ -18,9 +19,18 @@ static const struct scene scenes[] = {
 	{ "null", "selectors of nobody, of nothing, of the kernel",
 	  scene_null },
 	{ "rules", "who writes the table", scene_rules },
+	{ "model", "the rule of the book against the CPU, 3000 times",
+	  scene_model },
 	{ "flat", "today: 64-bit code and its one segment", scene_flat },
 	{ "thread", "what is left: FS, the thread's own segment",
 	  scene_thread },
+	{ 0 }
+};
+
+static const struct tool tools[] = {
+	{ "--ostep", "=segmentation [OPTION...]",
+	  "the exercise of OSTEP on two segments (--ostep=segmentation --help)",
+	  segmentation_main },
 	{ 0 }
 };
 
@@ -29,6 +39,7 @@ static const struct lab lab = {
 	.summary = "v = (s, d) on a real descriptor table",
 	.chapter = "16 · Segmentation",
 	.scenes = scenes,
+	.tools = tools,
 };
 
 int main(int argc, char **argv)
