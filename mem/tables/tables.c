@@ -155,7 +155,8 @@ uint64_t paging_join(const struct paging *paging, const uint64_t *indices,
 bool paging_is_canonical(const struct paging *paging, uint64_t address)
 {
 	unsigned bits = paging_bits(paging);
-	uint64_t above = upper(address, bits - 1); // and the highest that counts
+	uint64_t above = upper(address,
+			       bits - 1); // and the highest that counts
 
 	return above == 0 || above == upper(UINT64_MAX, bits - 1);
 }

@@ -148,8 +148,8 @@ static void draw_addresses(struct sheet *sheet, const struct linear *x,
 			   struct python_random *random)
 {
 	sheet->count = (size_t)sheet->options->count;
-	sheet->translations = must_ptr(
-		calloc(sheet->count + 1, sizeof *sheet->translations));
+	sheet->translations =
+		must_ptr(calloc(sheet->count + 1, sizeof *sheet->translations));
 	for (size_t i = 0; i < sheet->count; i++)
 		sheet->translations[i].address = (uint64_t)trunc(
 			(double)x->address_space * python_random_real(random));
@@ -207,8 +207,8 @@ static void answer(const struct sheet *sheet, size_t i)
 	if (t->fault)
 		printf(": page %" PRIu64 " is not valid", page);
 	else
-		printf(": page %" PRIu64 ", physical 0x%0*" PRIx64
-		       " (%" PRIu64 ")",
+		printf(": page %" PRIu64 ", physical 0x%0*" PRIx64 " (%" PRIu64
+		       ")",
 		       page, sheet->digits, t->physical, t->physical);
 	if (!sheet->options->explain)
 		return;

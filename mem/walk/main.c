@@ -3,18 +3,21 @@
 #include <stddef.h>
 #include "lab.h"
 #include "mem/walk/sheet.h"
-
-static void scene_none(void)
-{
-	claim(1, "none");
-}
+#include "mem/walk/walk.h"
 
 static const struct scene scenes[] = {
-	{ "none", "none", scene_none },
+	{ "split",     "v = (p, d)",                         scene_split },
+	{ "levels",    "an index for each level",            scene_levels },
+	{ "flat",      "a flat table against the tables there are", scene_flat },
+	{ "growth",    "the tables that a page takes",       scene_growth },
+	{ "five",      "four levels or five",                scene_five },
+	{ "canonical", "not every number is an address",     scene_canonical },
 	{ 0 }
 };
 
 static const struct tool tools[] = {
+	{ "split", "[--levels=N|BITS,...] ADDRESS...",
+	  "any address taken apart, on any shape of tables", split_tool },
 	{ "--ostep", "=linear|multilevel [OPTION...]",
 	  "a worksheet of OSTEP's homework, drawn, solved, marked", ostep_tool },
 	{ 0 }

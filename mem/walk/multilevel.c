@@ -125,7 +125,8 @@ static uint64_t draw_address(const struct multilevel *x,
 
 struct steps {
 	unsigned directory_index, table_index, offset;
-	uint8_t directory_entry, table_entry; // table_entry if the first is valid
+	uint8_t directory_entry,
+		table_entry; // table_entry if the first is valid
 };
 
 static struct steps walk(const struct multilevel *x, uint64_t address)
@@ -138,8 +139,8 @@ static struct steps walk(const struct multilevel *x, uint64_t address)
 
 	s.directory_entry = x->memory[x->directory][s.directory_index];
 	if (s.directory_entry & VALID)
-		s.table_entry = x->memory[s.directory_entry & ~VALID]
-					 [s.table_index];
+		s.table_entry =
+			x->memory[s.directory_entry & ~VALID][s.table_index];
 	return s;
 }
 
@@ -180,8 +181,7 @@ static void problem(const struct sheet *sheet)
 	for (int frame = 0; frame < FRAMES; frame++) {
 		printf("  %3d:", frame);
 		for (int i = 0; i < PAGE; i++)
-			printf("%s%02x", i % 4 ? "" : " ",
-			       x->memory[frame][i]);
+			printf("%s%02x", i % 4 ? "" : " ", x->memory[frame][i]);
 		putchar('\n');
 	}
 }
@@ -271,9 +271,9 @@ static bool ask(const struct sheet *sheet, size_t i, struct quiz *quiz)
 {
 	const struct multilevel *x = sheet->exercise;
 	const struct translation *t = &sheet->translations[i];
-	double result = !t->fault		? (double)t->physical
+	double result = !t->fault            ? (double)t->physical
 			: t->fault[1] == 'd' ? -1
-					       : -2;
+					     : -2;
 
 	return quiz_ask(quiz, walk(x, t->address).directory_index,
 			"0x%04" PRIx64 ": directory index", t->address) &&
@@ -281,9 +281,9 @@ static bool ask(const struct sheet *sheet, size_t i, struct quiz *quiz)
 			"0x%04" PRIx64 ": physical address (fault: -1 "
 			"directory entry, -2 table entry)",
 			t->address) &&
-	       (t->fault || quiz_ask(quiz, byte_at(x, t->physical),
-				     "0x%04" PRIx64 ": the byte there",
-				     t->address));
+	       (t->fault ||
+		quiz_ask(quiz, byte_at(x, t->physical),
+			 "0x%04" PRIx64 ": the byte there", t->address));
 }
 
 int multilevel_sheet(const struct worksheet *o)
@@ -308,8 +308,8 @@ int multilevel_sheet(const struct worksheet *o)
 	optparse_range("--addresses", o->count, 0, MOST_ADDRESSES);
 	draw_memory(x, &random, o);
 	sheet.count = (size_t)o->count;
-	sheet.translations = must_ptr(
-		calloc(sheet.count + 1, sizeof *sheet.translations));
+	sheet.translations =
+		must_ptr(calloc(sheet.count + 1, sizeof *sheet.translations));
 	for (size_t i = 0; i < sheet.count; i++) {
 		sheet.translations[i].address = draw_address(x, &random, i);
 		translate(x, &sheet.translations[i]);
