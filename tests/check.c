@@ -250,21 +250,24 @@ START_TEST(skips_expected)
 }
 END_TEST
 
+bool sanitized(void)
+{
+#ifdef OSLAB_SANITIZED
+	return true;
+#else
+	return false;
+#endif
+}
+
 // Judges a whole run only. Some tests cannot be done with a sanitizer: the list
 // is that of a build without.
-#ifdef OSLAB_SANITIZED
-static const bool sanitized = true;
-#else
-static const bool sanitized = false;
-#endif
-
 static Suite *skips_suite(void)
 {
 	Suite *suite = suite_create("skips");
 	TCase *tcase = tcase_create("skips");
 
 	suite_add_tcase(suite, tcase);
-	if (!wanted.names[0] && !soaking() && !sanitized && geteuid() == 0 &&
+	if (!wanted.names[0] && !soaking() && !sanitized() && geteuid() == 0 &&
 	    access("/dev/kvm", R_OK | W_OK) == 0)
 		tcase_add_test(tcase, skips_expected);
 	return suite;

@@ -45,8 +45,12 @@ void judge_begin(struct judge *j, const char *edit,
 		.kind = kind->name,
 		.journal = kind->journal,
 		.random = { 11 },
-		.e2fsck_of = soaking() ? 1 : 10,
-		.kernel_of = soaking() ? 50 : 40,
+		.e2fsck_of = soaking()     ? 1
+			     : sanitized() ? 40
+					   : 10,
+		.kernel_of = soaking()     ? 50
+			     : sanitized() ? 160
+					   : 40,
 		.no_kernel = geteuid() != 0,
 		.where = "",
 	};

@@ -117,4 +117,8 @@ void test_skipped(const char *test, const char *fmt, ...)
 // True for `make soak`: the long ones.
 bool soaking(void);
 
+// True when built with a sanitizer, which takes several times as long, and sees
+// no other program: fewer of what other programs judge.
+bool sanitized(void);
+
 #endif
