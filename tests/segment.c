@@ -148,7 +148,7 @@ struct wish {
 struct drawn {
 	bool refused;
 	int64_t base0, limit0, low1, limit1;
-	int64_t virtual[8], physical[8]; // INT64_MIN: a violation
+	int64_t address[8], physical[8]; // INT64_MIN: a violation
 };
 
 static double next(struct python_random *random)
@@ -217,8 +217,8 @@ static struct drawn solve_naively(const struct wish *w)
 
 	draw_naively(&d, w, &random);
 	for (int64_t i = 0; !d.refused && i < w->n; i++) {
-		d.virtual[i] = (int64_t)((double)w->a * next(&random));
-		d.physical[i] = find_byte(&d, w->a, d.virtual[i]);
+		d.address[i] = (int64_t)((double)w->a * next(&random));
+		d.physical[i] = find_byte(&d, w->a, d.address[i]);
 	}
 	return d;
 }
@@ -256,15 +256,16 @@ static void compare_one(const char *options, const struct drawn *d,
 		bool valid = d->physical[i] != INT64_MIN;
 		json_array_append_new(
 			want,
-			json_pack("[I, i, o]", (json_int_t)d->virtual[i],
-				  (double)d -> virtual[i] >= (double)w->a / 2.0,
+			json_pack("[I, i, o]", (json_int_t)d->address[i],
+				  (double)d->address[i] >= (double)w->a / 2.0,
 				  valid ? json_integer(d->physical[i])
 					: json_null()));
 	}
+	int64_t top = d->low1 + d->limit1;
 	json_t *all = json_pack("{s:[I, I], s:[I, I], s:o}", "seg0",
 				(json_int_t)d->base0, (json_int_t)d->limit0,
-				"seg1", (json_int_t)(d->low1 + d->limit1),
-				(json_int_t)d->limit1, "va", want);
+				"seg1", (json_int_t)top, (json_int_t)d->limit1,
+				"va", want);
 	char *want_text = json_dumps(all, JSON_COMPACT),
 	     *found_text = json_dumps(found, JSON_COMPACT);
 	ck_assert_msg(json_equal(all, found), "%s\nwant %s\ngot %s", options,

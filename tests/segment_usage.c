@@ -51,7 +51,11 @@ static const struct {
 	{ "-l -3", "--l0=-3: want a size" },
 	{ "-a 3 -l 2", "--l0=2: want at most half" },
 	{ "-b 16k -l 2", "--b0=16k: want segment 0 within the 16384 bytes" },
+	{ "-a 128 -p 512 -b 494 -l 20 -B 100 -L 20",
+	  "--b0=494: want segment 0 within the 512 bytes" },
 	{ "-b 0 -B 17k -L 9", "--b1=17k: want segment 1 within" },
+	{ "-a 128 -p 512 -b 0 -l 20 -B 533 -L 20",
+	  "--b1=533: want segment 1 within the 512 bytes" },
 	{ "-b 100 -l 100 -B 200 -L 50",
 	  "--b1=200: want segments that do not overlap: 0 ends at 200, and 1 "
 	  "would begin at 150" },
@@ -104,8 +108,7 @@ START_TEST(segment_spellings)
 		" --as 2k --ph 8k --l0=0700 --se 19 --n 04 -c -b -1 words",
 		" -s 3 -a 1m -a 2k -p 8k -l 700 -n 4 -c -s 19 -- -s 4",
 		" -a 2k -p 8k -l 700 -s 19 -n 4 -c -A 3 -A -1 -B -1 -L -1",
-		" -a 2k -p 8k -l 700 -s 19 -c -A '1047, 805 , 2041,592'"
-		" -L 1024 -L-1",
+		" -a2k -p8k -l700 -s19 -L7 -L-1 -cA '1047, 805 , 2041,592'",
 	};
 	char *command, *rest;
 	size_t bytes;
@@ -163,6 +166,24 @@ START_TEST(segment_text)
 			    "512 - 20\n");
 	assert_has(got.out, "8 bytes a cell\n 0  000.....");
 	assert_has(got.out, "...111\n");
+	outcome_free(&got);
+}
+END_TEST
+
+// The course's program takes segments that end a byte or, with segment 1, all of
+// its bytes too far.
+START_TEST(segment_at_the_end)
+{
+	struct outcome got = run_shell(SHEET " -a 128 -p 512 -b 493 -l 20"
+					     " -B 100 -L 20 -A 19 -c");
+
+	ck_assert_int_eq(got.exit, 0);
+	assert_has(got.out, "(19)  segment 0, 0x00000200 (512)\n");
+	outcome_free(&got);
+	got = run_shell(SHEET " -a 128 -p 512 -b 0 -l 20 -B 532 -L 20 -A 108"
+			      " -c");
+	ck_assert_int_eq(got.exit, 0);
+	assert_has(got.out, "(108)  segment 1, 0x00000200 (512)\n");
 	outcome_free(&got);
 }
 END_TEST
@@ -294,6 +315,7 @@ void segment_usage_tests(Suite *suite)
 	tcase_add_test(tests, segment_bad_options);
 	tcase_add_test(tests, segment_spellings);
 	tcase_add_test(tests, segment_text);
+	tcase_add_test(tests, segment_at_the_end);
 	tcase_add_test(tests, segment_below_zero);
 	tcase_add_test(tests, segment_json);
 	tcase_add_loop_test(tests, segment_quiz, 0,
