@@ -46,6 +46,7 @@ Suite *litmus_suite(void);    // sync/litmus: its tool
 Suite *ring_suite(void);      // sync/lockfree
 Suite *mem_suite(void);       // every lab of mem/
 Suite *pages_suite(void);     // mem/pages
+Suite *segment_suite(void);   // mem/descriptor, mem/segment
 Suite *device_suite(void);    // fs/ext2/device
 Suite *ext2_suite(void);      // fs/ext2: opening, inodes, space, commit
 Suite *content_suite(void);   // fs/ext2: block maps, data, attributes

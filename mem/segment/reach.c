@@ -56,9 +56,8 @@ static_assert(offsetof(struct low, arena) == THUNK_BYTES + STACK_BYTES,
 	      "the arena begins with a page");
 
 // thunk.S
-extern const uint8_t thunk_begin[], thunk_back[], thunk_end[], thunk_load[],
-	thunk_store[], thunk_take[], thunk_push[], thunk_call[], thunk_own[],
-	thunk_sum[], thunk_beyond[];
+extern const uint8_t thunk_begin[];
+extern const uint32_t thunk_at[ACTS], thunk_back_at, thunk_bytes;
 
 static struct low *low;
 static uint16_t code;
@@ -139,7 +138,7 @@ static void map_low(void)
 	if (low == MAP_FAILED)
 		skip("no memory below 2 GiB (MAP_32BIT): free some, or raise "
 		     "ulimit -v");
-	memcpy(low->thunk, thunk_begin, (size_t)(thunk_end - thunk_begin));
+	memcpy(low->thunk, thunk_begin, thunk_bytes);
 	protect(low->thunk, THUNK_BYTES, true);
 }
 
@@ -157,7 +156,7 @@ static uint16_t running_in(void)
 static void come_home(greg_t registers[])
 {
 	uint64_t flat_ss = 0x2b, four = (uint64_t)registers[REG_CSGSFS];
-	const uint8_t *back = low->thunk + (thunk_back - thunk_begin);
+	const uint8_t *back = low->thunk + thunk_back_at;
 
 	four &= 0x0000ffffffff0000;
 	registers[REG_CSGSFS] = (greg_t)(four | running_in() | flat_ss << 48);
@@ -211,10 +210,6 @@ static void catch_faults(void)
 // Signals that are not the CPU's wait until the stack is our own again.
 struct answer visit(enum act act, uint16_t s, uint32_t d, uint32_t value)
 {
-	static const uint8_t *const entries[ACTS] = {
-		thunk_load, thunk_store, thunk_take, thunk_push,
-		thunk_call, thunk_own,   thunk_sum,  thunk_beyond,
-	};
 	struct answer answer = { .fault.vector = VECTOR_NONE };
 	void (*go)(struct visit *);
 	sigset_t others, before;
@@ -227,7 +222,7 @@ struct answer visit(enum act act, uint16_t s, uint32_t d, uint32_t value)
 		.offset = d,
 		.value = value,
 		.stack = (uint32_t)(uintptr_t)&low->visit,
-		.entry = (uint32_t)(entries[act] - thunk_begin),
+		.entry = thunk_at[act],
 		.code = code,
 	};
 	memcpy(&go, &(void *){ low->thunk }, sizeof go);
@@ -251,7 +246,7 @@ struct descriptor visiting_code(void)
 				.present = true,
 				.big = true };
 
-	descriptor_set_bytes(&d, (uint64_t)(thunk_end - thunk_begin));
+	descriptor_set_bytes(&d, thunk_bytes);
 	return d;
 }
 

@@ -20,9 +20,7 @@
 
 	.section .rodata
 	.balign	16
-	.globl	thunk_begin, thunk_back, thunk_end
-	.globl	thunk_load, thunk_store, thunk_take, thunk_push, thunk_call
-	.globl	thunk_own, thunk_sum, thunk_beyond
+	.globl	thunk_begin, thunk_at, thunk_back_at, thunk_bytes
 
 	.code64
 thunk_begin:				// rdi: the visit
@@ -108,11 +106,28 @@ thunk_sum:				// a program: the sum of the words 0 .. edx
 	jb	1b
 	lret
 
-thunk_beyond:				// jump to edx of the own code segment
+thunk_jump:				// jump to edx of the own code segment
 	jmp	*%edx
 
 	.code64
 thunk_end:
+
+// Where what is: offsets from the beginning, in the order of enum act (reach.h).
+
+	.balign	4
+thunk_at:
+	.long	thunk_load - thunk_begin
+	.long	thunk_store - thunk_begin
+	.long	thunk_take - thunk_begin
+	.long	thunk_push - thunk_begin
+	.long	thunk_call - thunk_begin
+	.long	thunk_own - thunk_begin
+	.long	thunk_sum - thunk_begin
+	.long	thunk_jump - thunk_begin
+thunk_back_at:
+	.long	thunk_back - thunk_begin
+thunk_bytes:
+	.long	thunk_end - thunk_begin
 
 #endif
 
