@@ -97,8 +97,7 @@ static size_t touch_once(int fd, size_t pages, int advice, const char *name,
 	read_pages(view + middle * page, 1);
 	size_t n = settled(view, pages);
 	*behind = cached_pages(view, middle);
-	say("%s: one touch of page %zu, and %zu %s there", name, middle, n,
-	    n == 1 ? "is" : "are");
+	say("%s: page %zu touched; in memory: %zu", name, middle, n);
 	show_pages(view, pages, middle);
 	must(munmap(view, FILE_BYTES));
 	return n;
@@ -125,7 +124,7 @@ void scene_readahead(void)
 		skip("this device is set to read nothing ahead: see "
 		     "read_ahead_kb in /sys/class/bdi");
 	claim(random < normal, "MADV_RANDOM brings fewer than MADV_NORMAL");
-	say("with a lower number: %zu by MADV_NORMAL, %zu by MADV_SEQUENTIAL",
+	say("below that page: %zu by MADV_NORMAL, %zu by MADV_SEQUENTIAL",
 	    around, behind);
 	claim(behind == 0 && ahead > 1,
 	      "MADV_SEQUENTIAL brings only what lies ahead");
@@ -155,7 +154,7 @@ void scene_around(void)
 	size_t around = mapped_pages(second, PAGES);
 	write_pages(memory + PAGES / 2 * page, 1);
 	size_t alone = mapped_pages(memory, PAGES);
-	say("one touch: of a cached file %zu pages are entered, of memory %zu",
+	say("one touch enters %zu pages of a cached file, %zu of memory",
 	    around, alone);
 	claim(alone == 1, "an anonymous page comes alone");
 	claim(around >= 1, "of a file, with those around it: %zu", around);
