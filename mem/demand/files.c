@@ -133,8 +133,8 @@ void scene_readahead(void)
 // ## Around a fault
 //
 // Also a minor fault has its price, so the kernel enters what lies in the cache
-// around it in the same go: up to fault_around_bytes, 64 KiB unless that was
-// changed (in debugfs). That is for pages of files that are read. An anonymous
+// around it in the same go: fault_around_bytes (in debugfs), 64 KiB as a rule, and
+// the rest of a large folio. That is for pages of files that are read. An anonymous
 // page comes alone: nobody knows whether its neighbours will ever be wanted.
 
 void scene_around(void)
