@@ -67,6 +67,7 @@ static const struct row {
 	{ "weave", weave_suite, "sync/" },
 	{ "litmus", litmus_suite, "sync/" },
 	{ "ring", ring_suite, "sync/" },
+	{ "walk", walk_suite, "mem/" },
 	{ "mem", mem_suite, "mem/" },
 	{ "pages", pages_suite, "mem/" },
 	{ "segment", segment_suite, "mem/" },

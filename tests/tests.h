@@ -44,6 +44,7 @@ Suite *wait_suite(void);      // sync/lock: semaphore, rwlock, condition ...
 Suite *weave_suite(void);     // sync/stepper, sync/weave
 Suite *litmus_suite(void);    // sync/litmus: its tool
 Suite *ring_suite(void);      // sync/lockfree
+Suite *walk_suite(void);      // mem/walk, mem/tables, mem/demand
 Suite *mem_suite(void);       // every lab of mem/
 Suite *pages_suite(void);     // mem/pages
 Suite *segment_suite(void);   // mem/descriptor, mem/segment

@@ -122,7 +122,7 @@ uint64_t tables_counted(void)
 // allocates. Later calls then take no table of their own.
 __attribute__((noinline)) void settle_tables(void)
 {
-	enum { ENOUGH = 128 * 1024, STEP = 1024 };
+	enum { ENOUGH = 32 * 1024, STEP = 1024 };
 	char stack[ENOUGH];
 
 	for (int i = 0; i < ENOUGH; i += STEP)

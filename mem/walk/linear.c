@@ -125,9 +125,9 @@ static void list_addresses(struct sheet *sheet, const struct linear *x)
 
 	for (const char *c = list; *c; c++)
 		n += *c == ',';
-	if (n > MOST_ADDRESSES)
+	if (n > MOST_LISTED)
 		option_refuse(outside_argp(), "--addresses", list,
-			      "at most %d addresses", MOST_ADDRESSES);
+			      "at most %d addresses", MOST_LISTED);
 	sheet->translations = must_ptr(calloc(n, sizeof *sheet->translations));
 	for (char *one; (one = strsep(&rest, ","));) {
 		one += strspn(one, " \t");
@@ -186,8 +186,8 @@ static void problem(const struct sheet *sheet)
 	       o->seed, o->used, x->address_space, x->pages, x->physical,
 	       x->physical / x->page, x->page);
 	printf("An address has %d bits: the upper %d are the page number, the "
-	       "lower %d the offset.\nAn entry's top bit (of 32) says that the "
-	       "page is valid; the rest is its frame.\n\n"
+	       "lower %d the\noffset. An entry's top bit (of 32) says that the "
+	       "page is valid; the rest is its\nframe.\n\n"
 	       "Page table, from entry 0:\n",
 	       bits_of(x->address_space), bits_of(x->address_space) - page_bits,
 	       page_bits);

@@ -122,8 +122,8 @@ static void help(const struct optparse *parser)
 		program++;
 	printf("Usage: walk --ostep=%s [OPTION...]\n"
 	       "The exercise of OSTEP's homework program %s:\n"
-	       "%s; the same for the same options and seed. Its\n"
-	       "answers with -c.\n\n",
+	       "%s,\nthe same for the same options and seed; its answers with "
+	       "-c.\n\n",
 	       program->name, program->of, program->summary);
 	optparse_print(parser->theirs);
 	putchar('\n');

@@ -56,7 +56,7 @@ struct sheet {
 int sheet_show(const struct sheet *sheet);
 
 // More addresses than these, and larger tables, are refused.
-enum { MOST_ADDRESSES = 100000, MOST_PAGES = 1 << 20 };
+enum { MOST_ADDRESSES = 100000, MOST_LISTED = 10000, MOST_PAGES = 1 << 20 };
 
 // "linear": the whole of it, from options to exit status.
 int linear_sheet(const struct worksheet *options);
