@@ -32,8 +32,14 @@ void actor_leave(struct actor *actor);
 char actor_read(struct actor *actor, const void *address, long *faults);
 void actor_write(struct actor *actor, void *address, char value, long *faults);
 
-// Has the actor map a file: mmap(NULL, bytes, protection, flags, fd, 0), with a
-// descriptor that the caller had when the actor entered. Returns the address.
+// Has the actor call a function with a copy of an argument of up to ACTOR_BYTES.
+// (It has the same program at the same addresses: fork.) Returns what that did.
+enum { ACTOR_BYTES = 320 };
+long actor_call(struct actor *actor, long (*function)(const void *argument),
+		const void *argument, size_t bytes);
+
+// Has it call mmap(NULL, bytes, protection, flags, fd, 0), with a descriptor that
+// the caller had when the actor entered. Returns the address.
 void *actor_map(struct actor *actor, size_t bytes, int protection, int flags,
 		int fd);
 
