@@ -85,24 +85,23 @@ static bool await_merge(const struct stretch *memory)
 
 void scene_merge(void)
 {
-	bool seen = frames_seen();
+	struct sight sight = sight_begin();
 	struct stretch memory;
 
 	must_neg(stretch_make(&memory, PAGES * page_bytes(), false));
 	fill(&memory, 'k');
 	long run = number_in(KSM "run");
-	say("%d pages, equal in all bytes; %s says %ld", PAGES, KSM "run", run);
-	if (seen)
-		claim(count_frames(&memory) == PAGES,
-		      "equal or not, each has a frame");
+	say("%d pages, equal in all bytes, offered to KSM", PAGES);
+	claim_seen(&sight, count_frames(&memory) == PAGES,
+		   "equal or not, each has a frame");
 	if (madvise(memory.memory, memory.bytes, MADV_MERGEABLE) == -1)
 		skip("this kernel has no KSM (CONFIG_KSM)");
 	int all = prctl(PR_GET_MEMORY_MERGE, 0, 0, 0, 0);
-	say("offered to KSM with MADV_MERGEABLE; all of this process "
-	    "(PR_SET_MEMORY_MERGE): %s",
-	    all == 1   ? "yes"
-	    : all == 0 ? "no"
+	say("PR_SET_MEMORY_MERGE (all of a process): %s",
+	    all == 1   ? "set"
+	    : all == 0 ? "not set"
 		       : "not in this kernel");
+	say("%s: %ld", KSM "run", run);
 	if (run != 1)
 		skip("KSM does not run: root may write 1 to %s (and 0 "
 		     "afterwards)",
@@ -114,9 +113,8 @@ void scene_merge(void)
 		     MOST_SCANS, KSM "run");
 	struct frame_row merged = look("I", 0, memory.memory, "merged");
 	claim(true, "the kernel says of all %d pages: merged", PAGES);
-	if (seen)
-		claim(count_frames(&memory) < PAGES,
-		      "they have %zu frame(s) together", count_frames(&memory));
+	claim_seen(&sight, count_frames(&memory) < PAGES,
+		   "they have %zu frame(s) together", count_frames(&memory));
 
 	long faults;
 	count_write(memory.memory, 'w', &faults);
@@ -128,8 +126,7 @@ void scene_merge(void)
 	show_frames(rows, 3);
 	claim(faults >= 1 && memory.memory[page_bytes()] == 'k',
 	      "a write faults and changes one page only");
-	if (seen)
-		claim(two_frames(&rows[0], &rows[1]),
-		      "that page has a frame of its own again");
+	claim_seen(&sight, two_frames(&rows[0], &rows[1]),
+		   "that page has a frame of its own again");
 	stretch_free(&memory);
 }

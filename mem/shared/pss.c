@@ -70,7 +70,7 @@ static void draw(const struct sums *sums)
 	struct bar bars[ALL];
 
 	for (int n = OTHERS, i = 0; n >= 0; n--, i++) {
-		snprintf(labels[i], NOTE, "%d share%s", n + 1, n ? "" : "s");
+		snprintf(labels[i], NOTE, "of %d", n + 1);
 		snprintf(notes[i], NOTE, "%s",
 			 human_size(size, sums[n].pss[0]));
 		bars[i] = (struct bar){ labels[i], notes[i],
@@ -84,7 +84,7 @@ static void draw(const struct sums *sums)
 // smaps writes whole KiB: each may lack up to one.
 static bool about(uint64_t sum, uint64_t bytes, int processes)
 {
-	return sum <= bytes && sum + (uint64_t)processes * KIB > bytes;
+	return sum <= bytes && sum + (uint64_t)processes * KIB >= bytes;
 }
 
 void scene_pss(void)
@@ -107,7 +107,7 @@ void scene_pss(void)
 
 	struct sums s = by_sharers[OTHERS] = sums_of(&shared, others, OTHERS);
 	struct sums p = sums_of(&private, others, OTHERS);
-	say("%d processes, each has %ju KiB shared and %ju KiB of its own", ALL,
+	say("%d processes share %ju KiB, each has %ju of its own", ALL,
 	    (uintmax_t)bytes / KIB, (uintmax_t)bytes / KIB);
 	say("own:    sum of Rss %4ju KiB, of Pss %4ju, of Private %4ju",
 	    (uintmax_t)p.resident / KIB, (uintmax_t)p.proportional / KIB,

@@ -115,7 +115,7 @@ static struct common compare(pid_t a, pid_t b, bool write, bool execute)
 
 	must_neg(maps_read(&mine, a));
 	must_neg(maps_read(&theirs, b));
-	fprintf(out, "  %-*s %6s  %6s  %6s", NAME, "", "pages", "frames",
+	fprintf(out, "  %-*s %6s  %9s  %6s", NAME, "", "pages", "one frame",
 		"alone");
 	for (size_t i = 0; i < mine.count; i++) {
 		const struct mapping *m = &mine.all[i];
@@ -130,7 +130,7 @@ static struct common compare(pid_t a, pid_t b, bool write, bool execute)
 		struct common c = { 0 };
 		compare_pages(&c, a, m->begin, b, twin->begin,
 			      n < most ? n : most);
-		fprintf(out, "\n  %-*.*s %6zu  %6zu  %6zu", NAME, NAME,
+		fprintf(out, "\n  %-*.*s %6zu  %9zu  %6zu", NAME, NAME,
 			last_part(m->name), c.both, c.one_frame, c.alone);
 		sum.both += c.both;
 		sum.one_frame += c.one_frame;
@@ -148,25 +148,23 @@ static struct common compare(pid_t a, pid_t b, bool write, bool execute)
 
 void scene_text(void)
 {
-	bool seen = frames_seen();
+	struct sight sight = sight_begin();
 	struct shell first = start_shell("first");
 	struct shell second = start_shell("second");
 
-	say("text (r-x) that two shells both have in memory; 'frames': in one "
-	    "frame; 'alone': only one page table has it");
+	say("pages of text (r-x) that two shells have in memory:");
 	struct common shells = compare(first.pid, second.pid, false, true);
 	claim(shells.both > 0 && shells.alone == 0,
 	      "two shells, %zu pages of text, and nobody is alone with one",
 	      shells.both);
-	if (seen)
-		claim(shells.one_frame == shells.both,
-		      "each of them lies in one frame for both");
+	claim_seen(&sight, shells.one_frame == shells.both,
+		   "each of them lies in one frame for both");
 	say("a shell and this lab:");
 	struct common me = compare(first.pid, getpid(), false, true);
 	if (me.both == 0)
 		say("(nothing: this lab was linked statically, or with "
 		    "another libc)");
-	claim(me.alone == 0 && (!seen || me.one_frame == me.both),
+	claim(me.alone == 0 && (!sight.shown || me.one_frame == me.both),
 	      "%zu pages of libraries serve another program, too", me.both);
 	end_shell(&first);
 	end_shell(&second);
@@ -180,7 +178,7 @@ void scene_text(void)
 
 void scene_data(void)
 {
-	bool seen = frames_seen();
+	struct sight sight = sight_begin();
 	struct shell first = start_shell("first");
 	struct shell second = start_shell("second");
 
@@ -191,9 +189,8 @@ void scene_data(void)
 	      data.anonymous, data.both);
 	claim(data.alone >= data.anonymous,
 	      "with each copy a process is alone");
-	if (seen)
-		claim(data.one_frame + data.anonymous <= data.both,
-		      "no copy is in a frame that both have");
+	claim_seen(&sight, data.one_frame + data.anonymous <= data.both,
+		   "no copy is in a frame that both have");
 	end_shell(&first);
 	end_shell(&second);
 }

@@ -162,7 +162,7 @@ static long dig_hole(const void *argument)
 	return 0;
 }
 
-static void try(const struct way *way, bool seen)
+static void try(const struct way *way, const struct sight *sight)
 {
 	struct found found = { .fd = -1 };
 	char *mine = way->make(&found);
@@ -193,9 +193,8 @@ static void try(const struct way *way, bool seen)
 	claim(rows[0].page.file && rows[1].page.file &&
 		      !rows[0].page.exclusive && !rows[1].page.exclusive,
 	      "%s: the page of a file that both map", way->name);
-	if (seen)
-		claim(one_frame(&rows[0], &rows[1]), "%s: one frame",
-		      way->name);
+	claim_seen(sight, one_frame(&rows[0], &rows[1]), "%s: one frame",
+		   way->name);
 	actor_leave(&other);
 	if (found.fd != -1 && way->make != make_sysv)
 		must(close(found.fd));
@@ -203,8 +202,8 @@ static void try(const struct way *way, bool seen)
 
 void scene_ways(void)
 {
-	bool seen = frames_seen();
+	struct sight sight = sight_begin();
 
 	for (int w = 0; w < WAYS; w++)
-		try(&ways[w], seen);
+		try(&ways[w], &sight);
 }
