@@ -1,6 +1,7 @@
 // # Actors: children that do what they are told
 
 #define _GNU_SOURCE
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,17 +13,16 @@
 #include "mem/cast/cast.h"
 
 struct order {
-	enum { READ, WRITE, MAP, LEAVE } what;
+	enum { READ, WRITE, CALL, LEAVE } what;
 	char *address;
 	char value;
-	size_t bytes;
-	int protection, flags, fd;
+	long (*function)(const void *argument);
+	_Alignas(max_align_t) char argument[ACTOR_BYTES];
 };
 
 struct answer {
-	void *address;
 	char value;
-	long faults;
+	long faults, result;
 };
 
 long faults_now(void)
@@ -78,10 +78,8 @@ static struct answer obey(const struct order *order)
 		answer.value = count_read(order->address, &answer.faults);
 	else if (order->what == WRITE)
 		count_write(order->address, order->value, &answer.faults);
-	else if (order->what == MAP)
-		answer.address = must(mmap(NULL, order->bytes,
-					   order->protection, order->flags,
-					   order->fd, 0));
+	else if (order->what == CALL)
+		answer.result = order->function(order->argument);
 	return answer;
 }
 
@@ -146,15 +144,34 @@ void actor_write(struct actor *actor, void *address, char value, long *faults)
 		*faults = answer.faults;
 }
 
+long actor_call(struct actor *actor, long (*function)(const void *argument),
+		const void *argument, size_t bytes)
+{
+	struct order order = { .what = CALL, .function = function };
+
+	memcpy(order.argument, argument, bytes);
+	return ask(actor, &order).result;
+}
+
+struct map_call {
+	size_t bytes;
+	int protection, flags, fd;
+};
+
+static long call_map(const void *argument)
+{
+	const struct map_call *call = argument;
+
+	return (long)must(mmap(NULL, call->bytes, call->protection, call->flags,
+			       call->fd, 0));
+}
+
 void *actor_map(struct actor *actor, size_t bytes, int protection, int flags,
 		int fd)
 {
-	return ask(actor, &(struct order){ .what = MAP,
-					   .bytes = bytes,
-					   .protection = protection,
-					   .flags = flags,
-					   .fd = fd })
-		.address;
+	struct map_call call = { bytes, protection, flags, fd };
+
+	return (void *)actor_call(actor, call_map, &call, sizeof call);
 }
 
 void actor_leave(struct actor *actor)

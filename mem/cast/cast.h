@@ -32,8 +32,14 @@ void actor_leave(struct actor *actor);
 char actor_read(struct actor *actor, const void *address, long *faults);
 void actor_write(struct actor *actor, void *address, char value, long *faults);
 
-// Has the actor map a file: mmap(NULL, bytes, protection, flags, fd, 0), with a
-// descriptor that the caller had when the actor entered. Returns the address.
+// Has the actor call a function with a copy of an argument of up to ACTOR_BYTES.
+// (It has the same program at the same addresses: fork.) Returns what that did.
+enum { ACTOR_BYTES = 320 };
+long actor_call(struct actor *actor, long (*function)(const void *argument),
+		const void *argument, size_t bytes);
+
+// Has it call mmap(NULL, bytes, protection, flags, fd, 0), with a descriptor that
+// the caller had when the actor entered. Returns the address.
 void *actor_map(struct actor *actor, size_t bytes, int protection, int flags,
 		int fd);
 
@@ -49,9 +55,23 @@ long write_pages(void *memory, size_t pages, char value);
 
 // --- looks ------------------------------------------------------------------------
 
-// Whether frames have numbers here (CAP_SYS_ADMIN). If not, says once what is seen
-// instead.
-bool frames_seen(void);
+// Whether frames have numbers here (CAP_SYS_ADMIN), and how many pages the kernel
+// had moved to other frames when the scene began. Says so where they are hidden.
+struct sight {
+	bool shown;
+	long moves;
+};
+struct sight sight_begin(void);
+
+// A claim about frames, for those who see them. The kernel may move a page at any
+// moment (compaction, NUMA balancing): if it did, what does not hold says nothing,
+// and the scene is left.
+#define claim_seen(sight, holds, ...)                                          \
+	do {                                                                   \
+		if ((sight)->shown)                                            \
+			claim(unless_moved(sight, holds), __VA_ARGS__);        \
+	} while (0)
+bool unless_moved(const struct sight *sight, bool holds);
 
 // The page that holds an address of a process, 0 for the caller. A note, NULL for
 // none, stands behind the row.

@@ -22,15 +22,37 @@ static void check(int error)
 	must_neg(error);
 }
 
-bool frames_seen(void)
+// Of the whole machine, since it was started; -1 where that is not counted.
+static long pages_moved(void)
 {
-	int seen = frames_shown();
+	FILE *file = fopen("/proc/vmstat", "re");
+	char line[128];
+	long moved = -1;
 
-	check(seen < 0 ? seen : 0);
-	if (!seen)
-		say("the numbers of frames are hidden from me (CAP_SYS_ADMIN, "
-		    "be root); I see only who is alone with his");
-	return seen;
+	while (file && fgets(line, sizeof line, file))
+		if (sscanf(line, "pgmigrate_success %ld", &moved) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return moved;
+}
+
+struct sight sight_begin(void)
+{
+	int shown = frames_shown();
+
+	check(shown < 0 ? shown : 0);
+	if (!shown)
+		say("frames have no numbers for me (they take CAP_SYS_ADMIN)");
+	return (struct sight){ shown, pages_moved() };
+}
+
+bool unless_moved(const struct sight *sight, bool holds)
+{
+	if (!holds && pages_moved() != sight->moves)
+		skip("the kernel has moved pages to other frames meanwhile: "
+		     "play it again");
+	return holds;
 }
 
 struct frame_row look(const char *who, pid_t pid, const void *address,

@@ -30,7 +30,7 @@
 #ifdef OSLAB_SANITIZED
 enum { STEPS = 3 };
 #else
-enum { STEPS = 6 };
+enum { STEPS = 5 };
 #endif
 enum { ROUNDS = 3, MIB = 1 << 20, ENTRY_BYTES = 8, STACK_BYTES = 64 << 10 };
 
@@ -118,10 +118,9 @@ static void draw(const struct cost *cost)
 static void tell_sums(const char *when, const struct memory_use *parent,
 		      const struct memory_use *child)
 {
-	say("%s: parent shares %ju KiB, has %ju alone; child %ju and %ju", when,
+	say("%s: both %5ju KiB, parent alone %5ju, child %5ju", when,
 	    (uintmax_t)(parent->shared_clean + parent->shared_dirty) / 1024,
 	    (uintmax_t)(parent->private_clean + parent->private_dirty) / 1024,
-	    (uintmax_t)(child->shared_clean + child->shared_dirty) / 1024,
 	    (uintmax_t)(child->private_clean + child->private_dirty) / 1024);
 }
 
@@ -185,7 +184,7 @@ void scene_cost(void)
 // so: MADV_DONTFORK leaves it out, MADV_WIPEONFORK gives the child zeros (keys and
 // the state of random generators should not be had twice).
 
-static const size_t SPARE_BYTES = (size_t)(1 << (STEPS - 1)) * MIB / 2;
+static const size_t SPARE_BYTES = (size_t)MIB << (STEPS - 2);
 
 static void fork_and_wait(char *memory)
 {
@@ -282,9 +281,9 @@ void scene_spare(void)
 		ways[w].make(memory.memory);
 		faults[w] = write_pages(memory.memory, pages, 'w');
 	}
+	say("after each, I write to my %zu pages again:", pages);
 	for (int w = 0; w < WAYS; w++)
-		say("%-21s: then %5ld faults to write to %zu pages again",
-		    ways[w].name, faults[w], pages);
+		say("%-22s %5ld faults", ways[w].name, faults[w]);
 	claim(faults[0] >= (long)pages,
 	      "after a fork each page faults, though the child is gone");
 	long most = 0;

@@ -50,7 +50,8 @@ void scene_crowd(void)
 	struct actor children[CHILDREN];
 	struct frame_row rows[EVERYBODY], first;
 	char cells[EVERYBODY * EVERYBODY];
-	bool seen = frames_seen(), falls = true, alone_early = false;
+	struct sight sight = sight_begin();
+	bool falls = true, alone_early = false;
 	long faults, least = 1;
 
 	pin_to_cpu(sched_getcpu());
@@ -76,8 +77,7 @@ void scene_crowd(void)
 				 (uint64_t)(EVERYBODY - writers);
 		alone_early |= writers < CHILDREN && rows[0].page.exclusive;
 	}
-	say("whose frame: me and 8 children; from line to line one more "
-	    "writes");
+	say("whose frame? (in each line one more child has written)");
 	char *picture =
 		must_ptr(draw_map(&canvas, cells, sizeof cells, EVERYBODY));
 	show(picture);
@@ -89,10 +89,9 @@ void scene_crowd(void)
 	if (rows[0].frame_known)
 		claim(falls, "the frame's count falls from %d to 1 by one each",
 		      EVERYBODY);
-	if (seen)
-		claim(one_frame(&first, &rows[0]) && are_different(rows),
-		      "in the end %d frames, and mine is the one of old",
-		      EVERYBODY);
+	claim_seen(&sight, one_frame(&first, &rows[0]) && are_different(rows),
+		   "in the end %d frames, and mine is the one of old",
+		   EVERYBODY);
 	for (int i = 0; i < CHILDREN; i++) {
 		claim(actor_read(&children[i], memory.memory, NULL) ==
 			      *names[i],

@@ -40,7 +40,7 @@ void scene_private(void)
 {
 	size_t page = page_bytes();
 	int fd = file_of_a_page('f');
-	bool seen = frames_seen();
+	struct sight sight = sight_begin();
 	struct actor other = actor_enter("other");
 	char *shared = must(
 		mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
@@ -61,10 +61,10 @@ void scene_private(void)
 	show_frames(before, 3);
 	claim(before[1].page.file && before[2].page.file,
 	      "all show the file's page");
-	if (seen)
-		claim(one_frame(&before[0], &before[1]) &&
-			      one_frame(&before[0], &before[2]),
-		      "in one frame, the page cache's, private or not");
+	claim_seen(&sight,
+		   one_frame(&before[0], &before[1]) &&
+			   one_frame(&before[0], &before[2]),
+		   "in one frame, the page cache's, private or not");
 
 	count_write(shared, 's', NULL);
 	say("I write s to the shared mapping, then p to my private one");
@@ -83,11 +83,11 @@ void scene_private(void)
 	show_frames(after, 3);
 	claim(faults >= 1 && !after[1].page.file,
 	      "the write faulted; what is written to is of no file any more");
-	if (seen)
-		claim(two_frames(&before[1], &after[1]) &&
-			      one_frame(&before[0], &after[0]) &&
-			      one_frame(&before[2], &after[2]),
-		      "my page has a new frame, the others have theirs");
+	claim_seen(&sight,
+		   two_frames(&before[1], &after[1]) &&
+			   one_frame(&before[0], &after[0]) &&
+			   one_frame(&before[2], &after[2]),
+		   "my page has a new frame, the others have theirs");
 	claim(*mine == 'p' && in_file(fd) == 's' &&
 		      actor_read(&other, others, NULL) == 's',
 	      "nobody sees my p: not the file, not the other");
@@ -100,7 +100,7 @@ void scene_private(void)
 	struct frame_row back = look("mine", 0, mine, NULL);
 	say("I give my copy back (MADV_DONTNEED) and read %c", again);
 	claim(again == 't' && back.page.file &&
-		      (!seen || one_frame(&back, &before[0])),
+		      (!sight.shown || one_frame(&back, &before[0])),
 	      "the mapping shows the file again");
 	actor_leave(&other);
 }
@@ -117,7 +117,7 @@ void scene_poke(void)
 {
 	size_t page = page_bytes();
 	int fd = file_of_a_page('f');
-	bool seen = frames_seen();
+	struct sight sight = sight_begin();
 	char *mine = must(mmap(NULL, page, PROT_READ, MAP_PRIVATE, fd, 0));
 	char *witness = must(mmap(NULL, page, PROT_READ, MAP_PRIVATE, fd, 0));
 
@@ -140,8 +140,8 @@ void scene_poke(void)
 	      "a page that I may only read has changed, for me alone");
 	claim(before.page.file && !rows[1].page.file && rows[2].page.file,
 	      "mine is a copy, the witness shows the file's page");
-	if (seen)
-		claim(two_frames(&before, &rows[1]) &&
-			      one_frame(&before, &rows[2]),
-		      "in a frame of its own");
+	claim_seen(&sight,
+		   two_frames(&before, &rows[1]) &&
+			   one_frame(&before, &rows[2]),
+		   "in a frame of its own");
 }

@@ -49,7 +49,7 @@ void scene_fork(void)
 {
 	struct stretch memory;
 	size_t page = page_bytes();
-	bool seen = frames_seen();
+	struct sight sight = sight_begin();
 	long faults;
 
 	// (Each CPU has its own list of fresh pages.)
@@ -76,10 +76,10 @@ void scene_fork(void)
 	claim(!after[0].rows[0].page.exclusive &&
 		      !after[0].rows[1].page.exclusive,
 	      "both have the page, and neither is alone with it");
-	if (seen)
-		claim(one_frame(&before[0].rows[0], &after[0].rows[0]) &&
-			      one_frame(&after[0].rows[0], &after[0].rows[1]),
-		      "parent and child have one frame behind one address");
+	claim_seen(&sight,
+		   one_frame(&before[0].rows[0], &after[0].rows[0]) &&
+			   one_frame(&after[0].rows[0], &after[0].rows[1]),
+		   "parent and child have one frame behind one address");
 
 	actor_write(&child, at[CHILDS], 'c', &faults);
 	struct pair first = look_at(at[CHILDS], child.pid, "wrote: the copy");
@@ -91,13 +91,13 @@ void scene_fork(void)
 	claim(faults >= 1 && actor_read(&child, at[PARENTS], NULL) == 'o',
 	      "I write to the second one: the same the other way round");
 	show_both(&first, &second);
-	if (seen)
-		claim(one_frame(&first.rows[0], &before[0].rows[0]) &&
-			      two_frames(&first.rows[0], &first.rows[1]) &&
-			      one_frame(&second.rows[1], &before[1].rows[0]) &&
-			      two_frames(&second.rows[0], &second.rows[1]),
-		      "who writes gets a new frame, who does not keeps the "
-		      "old");
+	claim_seen(&sight,
+		   one_frame(&first.rows[0], &before[0].rows[0]) &&
+			   two_frames(&first.rows[0], &first.rows[1]) &&
+			   one_frame(&second.rows[1], &before[1].rows[0]) &&
+			   two_frames(&second.rows[0], &second.rows[1]),
+		   "who writes gets a new frame, who does not keeps the "
+		   "old");
 	claim(first.rows[0].page.exclusive && first.rows[1].page.exclusive &&
 		      second.rows[0].page.exclusive,
 	      "then each is alone with his");
@@ -107,13 +107,12 @@ void scene_fork(void)
 	count_write(at[LAST], 'l', &faults);
 	struct frame_row rows[] = { shared,
 				    look("parent", 0, at[LAST], "after") };
-	say("the child has ended; I write to a third page, which we shared:");
+	say("the child has ended; I write to a third page:");
 	show_frames(rows, 2);
 	claim(faults >= 1 && rows[1].page.exclusive,
 	      "that faults as well, for the page was still read-only");
-	if (seen)
-		claim(one_frame(&rows[0], &rows[1]),
-		      "but nobody else is left: no copy, the same frame");
+	claim_seen(&sight, one_frame(&rows[0], &rows[1]),
+		   "but nobody else is left: no copy, the same frame");
 	stretch_free(&memory);
 }
 
@@ -126,7 +125,7 @@ void scene_fork(void)
 void scene_shared(void)
 {
 	size_t page = page_bytes();
-	bool seen = frames_seen();
+	struct sight sight = sight_begin();
 	int fd = must(open(fresh_path(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
 			   0600));
 	must(ftruncate(fd, (off_t)page));
@@ -158,11 +157,10 @@ void scene_shared(void)
 		show_frames(rows, 3);
 		claim(mine == 'c' && childs == 'p',
 		      "%s: each sees what the other writes", shared[i].name);
-		if (seen)
-			claim(one_frame(&rows[0], &rows[1]) &&
-				      one_frame(&rows[1], &rows[2]),
-			      "%s: one frame, before and after",
-			      shared[i].name);
+		claim_seen(&sight,
+			   one_frame(&rows[0], &rows[1]) &&
+				   one_frame(&rows[1], &rows[2]),
+			   "%s: one frame, before and after", shared[i].name);
 		actor_leave(&child);
 	}
 }

@@ -32,7 +32,7 @@ void scene_huge(void)
 {
 	size_t piece = huge_page_bytes(), page = page_bytes();
 	char why[STRETCH_TEXT], one[HUMAN_BYTES], two[HUMAN_BYTES];
-	bool seen = frames_seen();
+	struct sight sight = sight_begin();
 	struct stretch memory;
 	long faults;
 
@@ -61,10 +61,10 @@ void scene_huge(void)
 	claim(parents == memory.bytes && childs == memory.bytes &&
 		      !shared.page.exclusive,
 	      "fork shares huge pages as they are");
-	if (seen)
-		claim(one_frame(&before[0], &shared) &&
-			      before[1].page.frame == before[0].page.frame + 1,
-		      "the same frames, one behind the other");
+	claim_seen(&sight,
+		   one_frame(&before[0], &shared) &&
+			   before[1].page.frame == before[0].page.frame + 1,
+		   "the same frames, one behind the other");
 
 	actor_write(&child, at, 'c', &faults);
 	parents = huge_of(0, &memory);
@@ -75,7 +75,7 @@ void scene_huge(void)
 		look("parent", 0, next, "page 1"),
 		look("child", child.pid, next, "page 1"),
 	};
-	say("the child writes a byte: parent %s, child %s in huge pages",
+	say("the child writes a byte: now parent %s, child %s",
 	    human_size(one, parents), human_size(two, childs));
 	show_frames(rows, 4);
 	claim(faults >= 1 && *at == 'o', "one write, and I see nothing of it");
@@ -84,25 +84,23 @@ void scene_huge(void)
 	claim(split || childs == memory.bytes,
 	      split ? "the child's is taken apart"
 		    : "the child has copied all of it (before Linux 5.8)");
-	if (seen)
-		claim(two_frames(&rows[0], &rows[1]) &&
-			      (split ? one_frame(&rows[2], &rows[3])
-				     : two_frames(&rows[2], &rows[3])),
-		      split ? "one small page is copied, its neighbour shared"
-			    : "the neighbour is copied, too");
+	claim_seen(&sight,
+		   two_frames(&rows[0], &rows[1]) &&
+			   (split ? one_frame(&rows[2], &rows[3])
+				  : two_frames(&rows[2], &rows[3])),
+		   split ? "one small page is copied, its neighbour shared"
+			 : "the neighbour is copied, too");
 
 	struct frame_row old = look("parent", 0, last, NULL);
 	actor_leave(&child);
 	faults = write_pages(last, piece / page, 'l');
 	struct frame_row now = look("parent", 0, last, NULL);
 	parents = huge_of(0, &memory);
-	say("the child has ended; I write to the %zu pages of the other piece: "
-	    "%ld fault%s",
+	say("alone again, I write to %zu other pages: %ld fault%s",
 	    piece / page, faults, faults == 1 ? "" : "s");
 	claim(faults >= 1 && faults < (long)(piece / page) &&
 		      parents == memory.bytes,
-	      "alone again, a fault makes all of a huge page writable");
-	if (seen)
-		claim(one_frame(&old, &now), "without a copy");
+	      "one fault makes all of a huge page writable");
+	claim_seen(&sight, one_frame(&old, &now), "without a copy");
 	stretch_free(&memory);
 }

@@ -59,7 +59,7 @@ static void tell(const char *when, const struct stretch *stretch,
 	struct spread got = spread_of(walk->ns, ROUNDS);
 	char size[HUMAN_BYTES];
 
-	say("%s: huge pages hold %s; %.1f ns a step (%.1f to %.1f)", when,
+	say("%s: %s in huge pages; %.1f ns a step (%.1f to %.1f)", when,
 	    human_size(size, (size_t)must_neg(stretch_huge_bytes(stretch))),
 	    got.median, got.low, got.high);
 }
@@ -115,7 +115,7 @@ void scene_collapse(void)
 	char *hole = stretch.memory + piece / 2;
 	must(madvise(hole, page_bytes(), MADV_DONTNEED));
 	ssize_t left_bytes = must_neg(stretch_huge_bytes(&stretch));
-	say("I give one small page back: huge pages hold %s",
+	say("I give one small page back: %s in huge pages",
 	    human_size(size, (size_t)left_bytes));
 	claim(left_bytes == (ssize_t)(bytes - piece),
 	      "one page given back takes a huge page apart");

@@ -76,9 +76,8 @@ void scene_cycle(void)
 	}
 	size_t cycles = count_cycles(&chase);
 	chase_count(chase_at(&chase, 0), PAGES, visits);
-	say("%d pages, shuffled the usual way: %zu cycles; how often %d steps "
-	    "from page 0 visit each page:",
-	    PAGES, cycles, PAGES);
+	say("%d pages shuffled the usual way are %zu cycles", PAGES, cycles);
+	say("how often %d steps from page 0 visit each page:", PAGES);
 	show_visits(visits);
 	claim(cycles > 1 && length < PAGES && !each_once(visits, PAGES),
 	      "a random permutation: the walk goes round in %zu of %d pages",

@@ -211,15 +211,13 @@ void scene_loops(void)
 	const long words = (long)ROWS * COLUMNS;
 	long misses[ORDERS], changes[ORDERS];
 
+	say("%ld reads; the model's TLB has %d entries:", words, ENTRIES);
 	for (int o = 0; o < ORDERS; o++) {
 		struct model model = model_of(&orders[o]);
 		misses[o] = model.misses;
 		changes[o] = model.changes;
-		say("%-10s: %ld reads, %ld of another page than the last; a "
-		    "TLB "
-		    "of %d entries misses %ld times",
-		    orders[o].name, model.reads, changes[o], ENTRIES,
-		    misses[o]);
+		say("%-10s: %7ld to another page, %7ld misses", orders[o].name,
+		    changes[o], misses[o]);
 	}
 	claim(misses[0] == ROWS, "by rows: one miss a page, no more");
 	claim(misses[1] == words, "by columns: each read misses");

@@ -14,11 +14,11 @@
 //     $ build/mem/tlb mountain --max=1G   a tool: longer, of what size you like
 //
 //     collapse · huge pages for memory that is there
-//       447.20 ms  main     before: huge pages hold 0 B; 37.9 ns a step (31.1 to 89.5)
-//       686.40 ms  main     after: huge pages hold 16 MiB; 15.2 ns a step (11.4 to 17.0)
+//       447.20 ms  main     before: 0 B in huge pages; 37.9 ns a step (31.1 to 89.5)
+//       686.40 ms  main     after: 16 MiB in huge pages; 15.2 ns a step (11.4 to 17.0)
 //                  ✓ MADV_COLLAPSE: 4096 small pages are 8 huge ones
 //                  ✓ the same chain at the same addresses, each page once a round
-//       686.87 ms  main     I give one small page back: huge pages hold 14 MiB
+//       686.87 ms  main     I give one small page back: 14 MiB in huge pages
 //                  ✓ one page given back takes a huge page apart
 //
 // What is claimed is counted: pages, faults, visits, sums. The times are this

@@ -240,7 +240,7 @@ void scene_reach(void)
 	size_t huge_bytes = (size_t)must_neg(stretch_huge_bytes(&huge));
 	say("%zu pages touched: %ld faults with pages of %s", pages,
 	    small_faults, human_size(size, page_bytes()));
-	say("the same, huge pages allowed: %ld faults; %zu huge pages hold %s",
+	say("huge pages allowed: %ld faults; %zu huge pages hold %s",
 	    huge_faults, huge_bytes / piece, human_size(size, huge_bytes));
 	claim(small_faults >= (long)pages &&
 		      must_neg(stretch_huge_bytes(&small)) == 0,
