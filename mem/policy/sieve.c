@@ -1,0 +1,133 @@
+// sieve.c - a clock whose pages do not move
+//
+// A queue in the order of loading, and a hand that goes from its tail to its
+// head. As in second chance, a page with the bit set loses it and stays, the
+// first without it goes; but who stays keeps its place, and the hand goes on
+// from there at the next fault. So new pages, which enter at the head without
+// the bit, are looked at soon, and those that only came once go quickly.
+//
+// A hit only sets the bit. O(1) amortised, a single fault looks at all frames
+// at worst. One byte a page, twelve a frame.
+
+#include "parts.h"
+
+struct link {
+	uint32_t older, newer; // frames
+};
+
+// link[frames] is between the newest and the oldest: its `newer` is the tail.
+struct sieve {
+	struct ring ring; // hand: a frame, or `frames`: begin at the tail
+	struct link *link;
+};
+
+ALWAYS_INLINE uint32_t sieve_victim(struct sieve *sieve)
+{
+	struct ring *ring = &sieve->ring;
+	uint32_t none = ring->frames, hand = ring->hand;
+
+	for (;;) {
+		if (hand == none)
+			hand = sieve->link[none].newer;
+
+		uint32_t page = ring->frame[hand];
+		uint32_t next = sieve->link[hand].newer;
+
+		__builtin_prefetch(&ring->page[ring->frame[next]], 1);
+		if (!(ring->page[page] & PAGE_REFERENCED)) {
+			ring->hand = next;
+			return hand;
+		}
+		ring->page[page] &= (uint8_t)~PAGE_REFERENCED;
+		if (ring->cleared)
+			ring->cleared(ring->context, page);
+		hand = next;
+	}
+}
+
+ALWAYS_INLINE struct replacement_outcome sieve_one(void *state, uint32_t page,
+						   bool write)
+{
+	struct sieve *sieve = state;
+	struct ring *ring = &sieve->ring;
+	struct link *link = sieve->link;
+	unsigned modified = write ? PAGE_MODIFIED : 0;
+	struct replacement_outcome outcome = NOBODY_LEAVES;
+	uint32_t frame, head = ring->frames;
+
+	if (ring->page[page]) {
+		ring_mark(ring, page, PAGE_REFERENCED | modified);
+		return HIT;
+	}
+	if (ring->used < ring->frames) {
+		frame = ring->used++;
+	} else {
+		frame = sieve_victim(sieve);
+		link[link[frame].older].newer = link[frame].newer;
+		link[link[frame].newer].older = link[frame].older;
+
+		uint32_t victim = ring->frame[frame];
+		unsigned bits = ring->page[victim];
+
+		ring->page[victim] = 0;
+		outcome = LEAVES(victim, bits & PAGE_MODIFIED);
+	}
+	ring->frame[frame] = page;
+	ring->page[page] = (uint8_t)(PAGE_RESIDENT | modified);
+	link[frame] = (struct link){ link[head].older, head };
+	link[link[head].older].newer = frame;
+	link[head].older = frame;
+	return outcome;
+}
+
+static void sieve_destroy(void *state)
+{
+	struct sieve *sieve = state;
+
+	if (sieve)
+		free(sieve->link);
+	ring_destroy(sieve);
+}
+
+static int sieve_create(void **state, const struct replacement_setup *setup)
+{
+	void *made;
+	int error = ring_create(&made, setup, sizeof(struct sieve));
+	if (error)
+		return error;
+
+	struct sieve *sieve = made;
+	uint32_t none = setup->frames;
+
+	sieve->ring.hand = none;
+	sieve->link = replacement_zeros((size_t)none + 1, sizeof *sieve->link);
+	if (!sieve->link) {
+		sieve_destroy(sieve);
+		return -ENOMEM;
+	}
+	sieve->link[none] = (struct link){ none, none };
+	*state = sieve;
+	return 0;
+}
+
+REPLACEMENT_PLAYED(sieve, ring_soon, replacement_nothing)
+
+const struct replacement replacement_sieve = {
+	.name = "sieve",
+	.title = "SIEVE",
+	.summary = "a hand goes from old to new and clears R; the first page "
+		   "without it goes, the others keep their places",
+	.source = "Zhang, Yang, Yue, Vigfusson, Rashmi, SIEVE is Simpler than "
+		  "LRU, NSDI 2024",
+	.bound = "O(1) amortised, a fault O(frames) at worst",
+	.needs = REPLACEMENT_FRESH_BITS,
+	.frame_bytes = 4 + sizeof(struct link),
+	.page_bytes = 1,
+	.create = sieve_create,
+	.destroy = sieve_destroy,
+	.grow = ring_grow,
+	.reference = sieve_reference,
+	.run = sieve_run,
+	.page = ring_page,
+	.resident = ring_resident,
+};
