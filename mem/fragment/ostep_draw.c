@@ -81,7 +81,8 @@ static size_t holes_of(const struct exercise *x)
 }
 
 // `header` is what the course adds to the address (and to the -1 of a failure)
-// when it prints it.
+// when it prints it. A block that begins at address -1 (of a heap that begins
+// below) looks like a failure there, and is nobody's.
 static struct operation allocate(struct exercise *x, int64_t size,
 				 int64_t header, struct pointer *pointer)
 {
@@ -94,13 +95,14 @@ static struct operation allocate(struct exercise *x, int64_t size,
 	if (error != -ENOSPC)
 		must_neg(error);
 	op.done = !error;
-	op.result = (op.done ? exercise_address(x, op.placement.address) : -1) +
-		    header;
+	int64_t address = op.done ? exercise_address(x, op.placement.address)
+				  : -1;
+	op.result = address + header;
 	*pointer = (struct pointer){ .index = x->index,
-				     .valid = op.done,
+				     .valid = op.done && address != -1,
 				     .address = op.placement.address };
 	x->index++;
-	x->succeeded += op.done;
+	x->succeeded += pointer->valid;
 	return op;
 }
 
@@ -135,7 +137,7 @@ static bool draw(struct exercise *x, struct operation *op)
 				1;
 			struct pointer pointer;
 			*op = allocate(x, size, o->header, &pointer);
-			if (op->done)
+			if (pointer.valid)
 				x->live[x->live_count++] = pointer;
 			x->played++;
 			return true;
