@@ -222,7 +222,7 @@ int input_next(struct input *input, const uint32_t **references, size_t *n)
 	*n = 0;
 	*references = input->portion;
 	while (!input->ended && got > 0 && *n < PORTION) {
-		got = trace_read(input->trace, input->pages + *n,
+		got = trace_next(input->trace, input->pages + *n,
 				 input->writes + *n, PORTION - *n, &mistake);
 		input->ended = got == 0;
 		*n += got > 0 ? (size_t)got : 0;

@@ -13,7 +13,7 @@ const char *const trace_kind_names[TRACE_KINDS] = {
 	"zipf", "uniform", "scan", "loop", "phases",
 };
 
-ssize_t trace_read(struct trace *trace, uint64_t *pages, uint8_t *writes,
+ssize_t trace_next(struct trace *trace, uint64_t *pages, uint8_t *writes,
 		   size_t most, struct trace_error *error)
 {
 	struct portion portion = { pages, writes, 0, most };

@@ -60,7 +60,7 @@ struct trace_error {
 int trace_open(int fd, enum trace_format format, uint64_t page_bytes,
 	       struct trace **trace);
 
-// The format; TRACE_DETECT until the first trace_read.
+// The format; TRACE_DETECT until the first trace_next.
 enum trace_format trace_format_of(const struct trace *trace);
 
 // How many bytes were read so far.
@@ -111,7 +111,7 @@ int trace_generate(const struct trace_recipe *recipe, struct trace **trace);
 // a write, 0 for a read. Returns how many; 0 at the end; -EINVAL where the input is
 // wrong (*error says what; those before it were returned by earlier calls), or
 // -errno of read(2). O(1) a reference.
-ssize_t trace_read(struct trace *trace, uint64_t *pages, uint8_t *writes,
+ssize_t trace_next(struct trace *trace, uint64_t *pages, uint8_t *writes,
 		   size_t most, struct trace_error *error);
 
 void trace_close(struct trace *trace);
