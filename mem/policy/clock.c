@@ -18,7 +18,7 @@ ALWAYS_INLINE struct replacement_outcome clock_one(void *state, uint32_t page,
 			(write ? PAGE_MODIFIED : 0);
 
 	if (ring->page[page]) {
-		ring_mark(ring, page, bits);
+		frame_ring_mark(ring, page, bits);
 		return HIT;
 	}
 	ring->page[page] = (uint8_t)bits;
@@ -48,10 +48,10 @@ ALWAYS_INLINE struct replacement_outcome clock_one(void *state, uint32_t page,
 
 static int clock_create(void **state, const struct replacement_setup *setup)
 {
-	return ring_create(state, setup, sizeof(struct ring));
+	return frame_ring_create(state, setup, sizeof(struct ring));
 }
 
-REPLACEMENT_PLAYED(clock, ring_soon, replacement_nothing)
+REPLACEMENT_PLAYED(clock, frame_ring_soon, replacement_nothing)
 
 const struct replacement replacement_clock = {
 	.name = "clock",
@@ -65,10 +65,10 @@ const struct replacement replacement_clock = {
 	.frame_bytes = 4,
 	.page_bytes = 1,
 	.create = clock_create,
-	.destroy = ring_destroy,
-	.grow = ring_grow,
+	.destroy = frame_ring_destroy,
+	.grow = frame_ring_grow,
 	.reference = clock_reference,
 	.run = clock_run,
-	.page = ring_page,
-	.resident = ring_resident,
+	.page = frame_ring_page,
+	.resident = frame_ring_resident,
 };

@@ -15,7 +15,7 @@ ALWAYS_INLINE struct replacement_outcome fifo_one(void *state, uint32_t page,
 	unsigned modified = write ? PAGE_MODIFIED : 0;
 
 	if (ring->page[page]) {
-		ring_mark(ring, page, modified);
+		frame_ring_mark(ring, page, modified);
 		return HIT;
 	}
 	ring->page[page] = (uint8_t)(PAGE_RESIDENT | modified);
@@ -36,10 +36,10 @@ ALWAYS_INLINE struct replacement_outcome fifo_one(void *state, uint32_t page,
 
 static int fifo_create(void **state, const struct replacement_setup *setup)
 {
-	return ring_create(state, setup, sizeof(struct ring));
+	return frame_ring_create(state, setup, sizeof(struct ring));
 }
 
-REPLACEMENT_PLAYED(fifo, ring_soon, replacement_nothing)
+REPLACEMENT_PLAYED(fifo, frame_ring_soon, replacement_nothing)
 
 const struct replacement replacement_fifo = {
 	.name = "fifo",
@@ -52,10 +52,10 @@ const struct replacement replacement_fifo = {
 	.frame_bytes = 4,
 	.page_bytes = 1,
 	.create = fifo_create,
-	.destroy = ring_destroy,
-	.grow = ring_grow,
+	.destroy = frame_ring_destroy,
+	.grow = frame_ring_grow,
 	.reference = fifo_reference,
 	.run = fifo_run,
-	.page = ring_page,
-	.resident = ring_resident,
+	.page = frame_ring_page,
+	.resident = frame_ring_resident,
 };

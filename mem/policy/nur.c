@@ -126,13 +126,13 @@ static void nur_destroy(void *state)
 		for (unsigned class = 0; class < CLASSES; class ++)
 			bits_free(&nur->classes[class]);
 	}
-	ring_destroy(nur);
+	frame_ring_destroy(nur);
 }
 
 static int nur_create(void **state, const struct replacement_setup *setup)
 {
 	void *made;
-	int error = ring_create(&made, setup, sizeof(struct nur));
+	int error = frame_ring_create(&made, setup, sizeof(struct nur));
 	if (error)
 		return error;
 
@@ -163,10 +163,10 @@ static int nur_grow(void *state, uint32_t pages)
 			return -ENOMEM;
 		nur->where = where;
 	}
-	return ring_grow(nur, pages);
+	return frame_ring_grow(nur, pages);
 }
 
-REPLACEMENT_PLAYED(nur, ring_soon, replacement_nothing)
+REPLACEMENT_PLAYED(nur, frame_ring_soon, replacement_nothing)
 
 const struct replacement replacement_nur = {
 	.name = "nur",
@@ -183,6 +183,6 @@ const struct replacement replacement_nur = {
 	.grow = nur_grow,
 	.reference = nur_reference,
 	.run = nur_run,
-	.page = ring_page,
-	.resident = ring_resident,
+	.page = frame_ring_page,
+	.resident = frame_ring_resident,
 };

@@ -10,8 +10,8 @@ int replacement_check(const struct replacement_setup *setup)
 		       : 0;
 }
 
-int ring_create(void **state, const struct replacement_setup *setup,
-		size_t bytes)
+int frame_ring_create(void **state, const struct replacement_setup *setup,
+		      size_t bytes)
 {
 	int error = replacement_check(setup);
 	if (error)
@@ -27,14 +27,14 @@ int ring_create(void **state, const struct replacement_setup *setup,
 	ring->page = replacement_zeros(setup->pages, sizeof *ring->page);
 	ring->frame = replacement_zeros(setup->frames, sizeof *ring->frame);
 	if (!ring->page || !ring->frame) {
-		ring_destroy(ring);
+		frame_ring_destroy(ring);
 		return -ENOMEM;
 	}
 	*state = ring;
 	return 0;
 }
 
-void ring_destroy(void *state)
+void frame_ring_destroy(void *state)
 {
 	struct ring *ring = state;
 
@@ -45,7 +45,7 @@ void ring_destroy(void *state)
 	free(ring);
 }
 
-int ring_grow(void *state, uint32_t pages)
+int frame_ring_grow(void *state, uint32_t pages)
 {
 	struct ring *ring = state;
 
@@ -62,12 +62,12 @@ int ring_grow(void *state, uint32_t pages)
 	return 0;
 }
 
-unsigned ring_page(const void *state, uint32_t page)
+unsigned frame_ring_page(const void *state, uint32_t page)
 {
 	return ((const struct ring *)state)->page[page];
 }
 
-uint32_t ring_resident(const void *state)
+uint32_t frame_ring_resident(const void *state)
 {
 	return ((const struct ring *)state)->used;
 }

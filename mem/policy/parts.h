@@ -31,23 +31,24 @@ struct ring {
 };
 
 // Makes a policy's state, `bytes` large, that begins with a ring.
-int ring_create(void **state, const struct replacement_setup *setup,
-		size_t bytes);
-void ring_destroy(void *state);
-int ring_grow(void *state, uint32_t pages);
-unsigned ring_page(const void *state, uint32_t page);
-uint32_t ring_resident(const void *state);
+int frame_ring_create(void **state, const struct replacement_setup *setup,
+		      size_t bytes);
+void frame_ring_destroy(void *state);
+int frame_ring_grow(void *state, uint32_t pages);
+unsigned frame_ring_page(const void *state, uint32_t page);
+uint32_t frame_ring_resident(const void *state);
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 // Writes only what changes: most hits set a bit that is set.
-ALWAYS_INLINE void ring_mark(struct ring *ring, uint32_t page, unsigned bits)
+ALWAYS_INLINE void frame_ring_mark(struct ring *ring, uint32_t page,
+				   unsigned bits)
 {
 	if (bits & ~ring->page[page])
 		ring->page[page] |= (uint8_t)bits;
 }
 
-ALWAYS_INLINE void ring_soon(const void *state, uint32_t page)
+ALWAYS_INLINE void frame_ring_soon(const void *state, uint32_t page)
 {
 	__builtin_prefetch(&((const struct ring *)state)->page[page], 1);
 }

@@ -22,7 +22,7 @@ ALWAYS_INLINE struct replacement_outcome random_one(void *state, uint32_t page,
 	unsigned modified = write ? PAGE_MODIFIED : 0;
 
 	if (ring->page[page]) {
-		ring_mark(ring, page, modified);
+		frame_ring_mark(ring, page, modified);
 		return HIT;
 	}
 	ring->page[page] = (uint8_t)(PAGE_RESIDENT | modified);
@@ -42,14 +42,14 @@ ALWAYS_INLINE struct replacement_outcome random_one(void *state, uint32_t page,
 
 static int random_create(void **state, const struct replacement_setup *setup)
 {
-	int error = ring_create(state, setup, sizeof(struct lot));
+	int error = frame_ring_create(state, setup, sizeof(struct lot));
 
 	if (!error)
 		((struct lot *)*state)->random.state = setup->seed;
 	return error;
 }
 
-REPLACEMENT_PLAYED(random, ring_soon, replacement_nothing)
+REPLACEMENT_PLAYED(random, frame_ring_soon, replacement_nothing)
 
 const struct replacement replacement_random = {
 	.name = "random",
@@ -61,10 +61,10 @@ const struct replacement replacement_random = {
 	.frame_bytes = 4,
 	.page_bytes = 1,
 	.create = random_create,
-	.destroy = ring_destroy,
-	.grow = ring_grow,
+	.destroy = frame_ring_destroy,
+	.grow = frame_ring_grow,
 	.reference = random_reference,
 	.run = random_run,
-	.page = ring_page,
-	.resident = ring_resident,
+	.page = frame_ring_page,
+	.resident = frame_ring_resident,
 };

@@ -56,7 +56,7 @@ ALWAYS_INLINE struct replacement_outcome sieve_one(void *state, uint32_t page,
 	uint32_t frame, head = ring->frames;
 
 	if (ring->page[page]) {
-		ring_mark(ring, page, PAGE_REFERENCED | modified);
+		frame_ring_mark(ring, page, PAGE_REFERENCED | modified);
 		return HIT;
 	}
 	if (ring->used < ring->frames) {
@@ -86,13 +86,13 @@ static void sieve_destroy(void *state)
 
 	if (sieve)
 		free(sieve->link);
-	ring_destroy(sieve);
+	frame_ring_destroy(sieve);
 }
 
 static int sieve_create(void **state, const struct replacement_setup *setup)
 {
 	void *made;
-	int error = ring_create(&made, setup, sizeof(struct sieve));
+	int error = frame_ring_create(&made, setup, sizeof(struct sieve));
 	if (error)
 		return error;
 
@@ -110,7 +110,7 @@ static int sieve_create(void **state, const struct replacement_setup *setup)
 	return 0;
 }
 
-REPLACEMENT_PLAYED(sieve, ring_soon, replacement_nothing)
+REPLACEMENT_PLAYED(sieve, frame_ring_soon, replacement_nothing)
 
 const struct replacement replacement_sieve = {
 	.name = "sieve",
@@ -125,9 +125,9 @@ const struct replacement replacement_sieve = {
 	.page_bytes = 1,
 	.create = sieve_create,
 	.destroy = sieve_destroy,
-	.grow = ring_grow,
+	.grow = frame_ring_grow,
 	.reference = sieve_reference,
 	.run = sieve_run,
-	.page = ring_page,
-	.resident = ring_resident,
+	.page = frame_ring_page,
+	.resident = frame_ring_resident,
 };
