@@ -204,8 +204,10 @@ static void interrupt_by(const int *signals, int kinds,
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	unsetenv("TMPDIR");
 	// A scene may be more than this user is allowed.
-	ck_assert(WIFEXITED(status) &&
-		  (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 77));
+	ck_assert_msg(WIFEXITED(status) && (WEXITSTATUS(status) == 0 ||
+					    WEXITSTATUS(status) == 77),
+		      "%s, once more after all that: status %#x", argv[0],
+		      (unsigned)status);
 	ck_assert_msg(nftw(folder, count_file, 8, FTW_PHYS) == 0,
 		      "%s has left something in %s", argv[0], folder);
 	ck_assert(!alone || sysv_objects() == 0);
