@@ -175,13 +175,13 @@ static bool is_pie(void)
 static void expect(int level, bool expected[MARKS])
 {
 	struct mark marks[MARKS];
-	struct space space;
+	struct layout layout;
 
 	own_marks(marks);
-	must_neg(space_read(&space, 0));
+	must_neg(layout_read(&layout, 0));
 	for (int i = 0; i < MARKS; i++) {
-		const struct region *region = space_find(&space,
-							 marks[i].address);
+		const struct region *region = layout_find(&layout,
+							  marks[i].address);
 		enum part part = region ? region->part : PARTS;
 		bool programs = part <= PART_BSS;
 		expected[i] = marks[i].address && level > 0 &&
@@ -189,7 +189,7 @@ static void expect(int level, bool expected[MARKS])
 			       : programs        ? is_pie()
 						 : part != PARTS);
 	}
-	space_free(&space);
+	layout_free(&layout);
 }
 
 static bool all_moved(const bool expected[MARKS], const uintptr_t moved[MARKS])

@@ -79,8 +79,8 @@ const char *fault_code(const struct fault *fault)
 {
 	if (fault->signal != SIGSEGV)
 		return fault->signal ? strsignal(fault->signal) : "no signal";
-	return fault->code == SEGV_MAPERR   ? "SEGV_MAPERR: nothing is mapped"
-	       : fault->code == SEGV_ACCERR ? "SEGV_ACCERR: not with its rights"
+	return fault->code == SEGV_MAPERR   ? "SEGV_MAPERR, no mapping"
+	       : fault->code == SEGV_ACCERR ? "SEGV_ACCERR, no right"
 					    : "SIGSEGV";
 }
 

@@ -24,29 +24,29 @@ enum { MIB = 1024 * 1024, LINE = 256 * 1024, FRAME = 16 * 1024 };
 // The heap or the stack as it is now; from 0 to 0 if there is none.
 static struct region now(enum part part)
 {
-	struct space space;
+	struct layout layout;
 	struct region copy = { 0 };
 
-	must_neg(space_read(&space, 0));
-	for (size_t i = 0; i < space.count; i++)
-		if (space.regions[i].part == part)
-			copy = space.regions[i];
-	space_free(&space);
+	must_neg(layout_read(&layout, 0));
+	for (size_t i = 0; i < layout.count; i++)
+		if (layout.regions[i].part == part)
+			copy = layout.regions[i];
+	layout_free(&layout);
 	copy.first = NULL; // gone
 	return copy;
 }
 
 static void draw_part(uintptr_t begin, uintptr_t end, const struct mark *mark)
 {
-	struct space space;
+	struct layout layout;
 	struct canvas canvas = canvas_of(STDOUT_FILENO);
 
-	must_neg(space_read(&space, 0));
+	must_neg(layout_read(&layout, 0));
 	char *picture = must_ptr(
-		space_picture(&space, &canvas, mark, 1, LINE, begin, end));
+		layout_picture(&layout, &canvas, mark, 1, LINE, begin, end));
 	show(picture);
 	free(picture);
-	space_free(&space);
+	layout_free(&layout);
 }
 
 static uintptr_t round_up(uintptr_t address)

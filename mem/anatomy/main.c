@@ -17,8 +17,8 @@
 // the program (ls -l, size(1)): which part has grown? Compare --of= your shell with
 // --of= a browser. Run `picture` under `setarch -R`.
 //
-// Read next: regions.c (what is what), picture.c, own.c, grow.c, faults.c, aslr.c in
-// this folder; mem/translate (what is behind an address), mem/walk.
+// Read next: own.c, grow.c, faults.c, aslr.c in this folder; mem/layout (what is what,
+// and the picture); mem/translate (what is behind an address), mem/walk.
 // Sources: proc_pid_maps(5), elf(5), brk(2), mmap(2), sigaltstack(2), mprotect(2),
 // personality(2), malloc(3), mallopt(3), vdso(7); Linux,
 // Documentation/admin-guide/sysctl/kernel.rst (randomize_va_space).
@@ -28,7 +28,7 @@
 #include "mem/anatomy/anatomy.h"
 
 static const struct scene scenes[] = {
-	{ "picture", "my address space, drawn to scale",        scene_picture },
+	{ "picture", "my address layout, drawn to scale",        scene_picture },
 	{ "grow",    "heap, stack and mappings grow",           scene_grow },
 	{ "guard",   "where a stack ends",                      scene_guard },
 	{ "aslr",    "two runs side by side: what has moved",   scene_aslr },
