@@ -27,6 +27,14 @@ enum {
 	MARKS
 };
 
+// Whether malloc is glibc's, of which we know where it takes its blocks; a
+// sanitizer has its own.
+#if defined(__GLIBC__) && !defined(OSLAB_SANITIZED)
+enum { MALLOC_IS_KNOWN = true };
+#else
+enum { MALLOC_IS_KNOWN = false };
+#endif
+
 // Where things of this run are. They stay (two blocks are never freed).
 void own_marks(struct mark marks[MARKS]);
 

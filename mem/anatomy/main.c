@@ -28,7 +28,7 @@
 #include "mem/anatomy/anatomy.h"
 
 static const struct scene scenes[] = {
-	{ "picture", "my address layout, drawn to scale",        scene_picture },
+	{ "picture", "my address space, drawn to scale",        scene_picture },
 	{ "grow",    "heap, stack and mappings grow",           scene_grow },
 	{ "guard",   "where a stack ends",                      scene_guard },
 	{ "aslr",    "two runs side by side: what has moved",   scene_aslr },

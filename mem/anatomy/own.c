@@ -64,12 +64,6 @@ void own_marks(struct mark marks[MARKS])
 
 // ## The picture
 
-#if defined(__GLIBC__) && !defined(OSLAB_SANITIZED)
-enum { MALLOC_IS_KNOWN = true };
-#else
-enum { MALLOC_IS_KNOWN = false };
-#endif
-
 static const struct mapping *home(const struct layout *layout,
 				  const struct mark *mark)
 {
