@@ -94,6 +94,7 @@ static void write_to(void *address)
 // (the undefined behaviour sanitizer would stop at address 0 first)
 __attribute__((no_sanitize("undefined"))) static void read_from(void *address)
 {
+	__asm__ volatile("" : "+r"(address)); // which the compiler cannot know
 	(void)*(volatile char *)address;
 }
 

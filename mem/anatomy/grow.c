@@ -19,7 +19,7 @@
 #include "mem/anatomy/anatomy.h"
 #include "options.h"
 
-enum { MIB = 1024 * 1024, LINE = 256 * 1024, FRAME = 16 * 1024 };
+enum { MIB = 1024 * 1024, LINE = 256 * 1024, FRAME = 16 * 1024, STEP = 4096 };
 
 // The heap or the stack as it is now; from 0 to 0 if there is none.
 static struct region now(enum part part)
@@ -87,8 +87,8 @@ descend(size_t bytes, void (*then)(void *), void *argument)
 {
 	volatile char frame[FRAME];
 
-	for (size_t i = sizeof frame; i >= page_bytes(); i -= page_bytes())
-		frame[i - page_bytes()] = 1;
+	for (size_t i = FRAME; i >= STEP; i -= STEP)
+		frame[i - STEP] = 1;
 	uintptr_t lowest = bytes > FRAME
 				   ? descend(bytes - FRAME, then, argument)
 				   : (uintptr_t)__builtin_frame_address(0);
