@@ -4,6 +4,7 @@
 // against what we know of our own memory.
 
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -335,6 +336,70 @@ START_TEST(tools_anatomy_marks_are_drawn)
 }
 END_TEST
 
+// A file whose name would paint the terminal, and add a line of its own.
+START_TEST(tools_of_hostile_names)
+{
+	char folder[] = "/tmp/oslab-tests-tools-XXXXXX", path[100], of[32],
+	     address[32];
+
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(path, sizeof path, "%s/\033[31m\n\xff\r(deleted)", folder);
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ftruncate(fd, (off_t)page_bytes()), 0);
+	void *page = mmap(NULL, page_bytes(), PROT_READ, MAP_SHARED, fd, 0);
+	ck_assert_ptr_ne(page, MAP_FAILED);
+	of_myself(of);
+	snprintf(address, sizeof address, "%p", page);
+	for (int i = 0; i < TOOLS; i++)
+		for (int json = 0; json < 2; json++) {
+			struct outcome got = run(tools[i], of,
+						 json ? "--format=json"
+						      : "--format=text",
+						 i == 0 ? address : NULL, NULL);
+			ck_assert(got.exit == 0 || got.exit == MISSING);
+			ck_assert(!strchr(got.out, '\033') &&
+				  !strchr(got.out, '\r') &&
+				  !strchr(got.out, '\xff'));
+			assert_has(got.out, "(deleted)");
+			if (json)
+				json_decref(tools_json(&got));
+			outcome_free(&got);
+		}
+	close(fd);
+	unlink(path);
+	rmdir(folder);
+}
+END_TEST
+
+// Ten thousand mappings.
+START_TEST(tools_of_many_mappings)
+{
+	enum { MANY = 5000 };
+	char of[32];
+	char *pages = tools_pages(2 * MANY);
+	struct outcome got;
+
+	for (size_t i = 0; i < MANY; i++)
+		if (mprotect(pages + 2 * i * page_bytes(), page_bytes(),
+			     PROT_NONE) == -1)
+			SKIP("vm.max_map_count is small here");
+	of_myself(of);
+	got = run("mem/anatomy", of, "--format=json", NULL);
+	ck_assert_int_eq(got.exit, 0);
+	json_t *all = tools_json(&got);
+	ck_assert_uint_gt(json_array_size(json_object_get(all, "mappings")),
+			  2 * MANY);
+	json_decref(all);
+	outcome_free(&got);
+	got = run("mem/anatomy", of, NULL);
+	ck_assert_int_eq(got.exit, 0);
+	ck_assert_int_gt(occurrences(got.out, "----"), MANY - 1);
+	outcome_free(&got);
+	munmap(pages, 2 * MANY * page_bytes());
+}
+END_TEST
+
 // Two runs without ASLR say the same; the JSON says what the text does.
 START_TEST(tools_anatomy_marks)
 {
@@ -378,6 +443,8 @@ TCase *pages_tools_tcase(void)
 	tcase_add_test(tcase, tools_anatomy_of_me);
 	tcase_add_test(tcase, tools_anatomy_picture);
 	tcase_add_test(tcase, tools_anatomy_marks_are_drawn);
+	tcase_add_test(tcase, tools_of_hostile_names);
+	tcase_add_test(tcase, tools_of_many_mappings);
 	tcase_add_test(tcase, tools_anatomy_marks);
 	return tcase;
 }

@@ -47,7 +47,7 @@ struct layout {
 int layout_read(struct layout *layout, pid_t pid);
 void layout_free(struct layout *layout);
 
-// The region that holds an address, or NULL. O(regions).
+// The region that holds an address, or NULL. O(log regions).
 const struct region *layout_find(const struct layout *layout,
 				 uintptr_t address);
 

@@ -139,9 +139,17 @@ void layout_free(struct layout *layout)
 
 const struct region *layout_find(const struct layout *layout, uintptr_t address)
 {
-	for (size_t i = 0; i < layout->count; i++)
-		if (address >= layout->regions[i].begin &&
-		    address < layout->regions[i].end)
-			return &layout->regions[i];
+	size_t low = 0, high = layout->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct region *region = &layout->regions[middle];
+		if (address < region->begin)
+			high = middle;
+		else if (address >= region->end)
+			low = middle + 1;
+		else
+			return region;
+	}
 	return NULL;
 }
