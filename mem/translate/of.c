@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "draw.h"
+#include "mem/of/of.h"
 #include "mem/pages/pages.h"
 #include "mem/translate/translate.h"
 #include "must.h"
@@ -20,8 +21,6 @@
 enum {
 	OPT_OF = 0x100,
 	OPT_FORMAT,
-	MISSING = 77,
-	LARGEST_PID = 4194304, // PID_MAX_LIMIT of the kernel
 	MOST = 1024,
 };
 
@@ -59,8 +58,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case OPT_OF:
-		wish->pid = (pid_t)option_number(state, "--of", arg, 1,
-						 LARGEST_PID);
+		wish->pid = of_pid(state, arg);
 		return 0;
 	case OPT_FORMAT:
 		wish->json = option_choice(state, "--format", arg, formats);
@@ -147,31 +145,6 @@ static void describe(FILE *out, const struct mapping *mapping,
 
 // ## For programs
 
-// Names of files are bytes; what is not UTF-8 becomes '?'.
-static json_t *json_name(const char *name)
-{
-	json_t *text = json_string(name);
-	char *copy;
-
-	if (text)
-		return text;
-	copy = must_ptr(strdup(name));
-	for (char *c = copy; *c; c++)
-		if (*c & 0x80)
-			*c = '?';
-	text = json_string(copy);
-	free(copy);
-	return text;
-}
-
-static json_t *json_hex(unsigned long long number)
-{
-	char text[24];
-
-	snprintf(text, sizeof text, "0x%llx", number);
-	return json_string(text);
-}
-
 static json_t *json_mapping(const struct mapping *mapping)
 {
 	char rights[5];
@@ -179,11 +152,10 @@ static json_t *json_mapping(const struct mapping *mapping)
 	if (!mapping)
 		return json_null();
 	return json_pack("{s:o, s:o, s:s, s:I, s:o}", "begin",
-			 json_hex(mapping->begin), "end",
-			 json_hex(mapping->end), "rights",
-			 mapping_rights(mapping, rights), "offset",
+			 of_hex(mapping->begin), "end", of_hex(mapping->end),
+			 "rights", mapping_rights(mapping, rights), "offset",
 			 (json_int_t)mapping->offset, "name",
-			 json_name(mapping->name));
+			 of_name(mapping->name));
 }
 
 static json_t *json_flags(uint64_t flags)
@@ -206,14 +178,14 @@ static json_t *json_row(const struct mapping *mapping,
 	return must_ptr(json_pack(
 		"{s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:b, s:o, s:o, s:o, "
 		"s:o}",
-		"address", json_hex(row->address), "mapping",
+		"address", of_hex(row->address), "mapping",
 		json_mapping(mapping), "page",
-		json_hex(row->address / page_bytes()), "offset",
-		json_hex(offset), "present", (int)page->present, "hidden",
-		(int)page->hidden, "swapped", (int)page->swapped, "file",
-		(int)page->file, "exclusive", (int)page->exclusive, "frame",
-		shown ? json_hex(page->frame) : json_null(), "physical",
-		shown ? json_hex(page->frame * page_bytes() + offset)
+		of_hex(row->address / page_bytes()), "offset", of_hex(offset),
+		"present", (int)page->present, "hidden", (int)page->hidden,
+		"swapped", (int)page->swapped, "file", (int)page->file,
+		"exclusive", (int)page->exclusive, "frame",
+		shown ? of_hex(page->frame) : json_null(), "physical",
+		shown ? of_hex(page->frame * page_bytes() + offset)
 		      : json_null(),
 		"count",
 		known ? json_integer((json_int_t)row->count) : json_null(),
@@ -226,28 +198,11 @@ static void print_json(pid_t pid, json_t *rows)
 					 "mem/translate", "pid", (int)pid,
 					 "page_bytes", (json_int_t)page_bytes(),
 					 "pages", rows));
-	char *text = must_ptr(json_dumps(all, JSON_INDENT(2)));
 
-	puts(text);
-	free(text);
-	json_decref(all);
+	of_print(all);
 }
 
 // ---------------------------------------------------------------------------------
-
-static int cannot(pid_t pid, int error)
-{
-	if (error == -ESRCH)
-		return option_complain(EXIT_FAILURE, "--of=%d: no such process",
-				       pid);
-	if (error == -EACCES || error == -EPERM)
-		return option_complain(MISSING,
-				       "--of=%d: I may not look at this "
-				       "process: be its user, or root",
-				       pid);
-	return option_complain(EXIT_FAILURE, "--of=%d: %s", pid,
-			       strerror(-error));
-}
 
 static void print_text(const char *text)
 {
@@ -287,14 +242,14 @@ static int translate(const struct wish *wish, const struct maps *maps)
 		print_text(text), json_decref(rows);
 	free(text);
 	if (error)
-		return cannot(wish->pid, error);
+		return of_cannot(wish->pid, error);
 	if (hidden == 0)
 		return options_end(EXIT_SUCCESS);
 	if (options_end(EXIT_SUCCESS) != EXIT_SUCCESS)
 		return EXIT_FAILURE;
-	return option_complain(MISSING, "the kernel hides the numbers of "
-					"frames from whoever lacks "
-					"CAP_SYS_ADMIN: be root");
+	return option_complain(OF_MISSING, "the kernel hides the numbers of "
+					   "frames from whoever lacks "
+					   "CAP_SYS_ADMIN: be root");
 }
 
 int of_main(int argc, char **argv)
@@ -313,16 +268,9 @@ int of_main(int argc, char **argv)
 	};
 
 	must_zero(argp_parse(&argp, argc, argv, 0, NULL, &wish));
-	int status, error = maps_read(&maps, wish.pid);
-	if (error)
-		status = cannot(wish.pid, error);
-	else if (maps.count == 0)
-		status = option_complain(EXIT_FAILURE,
-					 "--of=%d: a thread of the kernel has "
-					 "no memory of its own",
-					 wish.pid);
-	else
-		status = translate(&wish, &maps);
+	int error = maps_read(&maps, wish.pid);
+	int status = error || maps.count == 0 ? of_cannot(wish.pid, error)
+					      : translate(&wish, &maps);
 	maps_free(&maps);
 	return status;
 }
