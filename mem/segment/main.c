@@ -43,7 +43,8 @@
 //       VA 1: 0x000002ad (685)  segment 1, 0x00003617 (13847)
 //           because 685 - 1024 = -339 is not below -498; 14186 - 339
 //
-// Read on in this order: base.c, limit.c, rights.c, table.c, flat.c; then how it
+// Read on in this order: base.c, limit.c, rights.c, table.c, faults.c, model.c,
+// flat.c; then how it
 // is done: thunk.S, reach.c. The rule itself is the module mem/descriptor.
 //
 // Try: in base.c, let the third segment begin 0x40 bytes further: do the claims
@@ -76,6 +77,7 @@ static const struct scene scenes[] = {
 	{ "null", "selectors of nobody, of nothing, of the kernel",
 	  scene_null },
 	{ "rules", "who writes the table", scene_rules },
+	{ "faults", "every fault of segments, in one table", scene_faults },
 	{ "model", "the rule of the book against the CPU, 3000 times",
 	  scene_model },
 	{ "flat", "today: 64-bit code and its one segment", scene_flat },

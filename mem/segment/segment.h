@@ -1,7 +1,8 @@
 // segment.h - what the parts of mem/segment share
 //
 //   main.c               the table of scenes
-//   base.c, limit.c, rights.c, table.c, model.c, flat.c   the scenes
+//   base.c, limit.c, rights.c, table.c, faults.c, model.c, flat.c
+//                        the scenes
 //   reach.c, thunk.S     a segment is made, and visited by 32-bit code
 //   tell.c               descriptors and faults in words and pictures
 //   ostep.c, exercise.c, sheet.c   --ostep=segmentation
@@ -51,8 +52,9 @@ void scene_code(void);
 void scene_absent(void); // table.c
 void scene_null(void);
 void scene_rules(void);
-void scene_model(void); // model.c
-void scene_flat(void);  // flat.c
+void scene_model(void);  // model.c
+void scene_faults(void); // faults.c
+void scene_flat(void);   // flat.c
 void scene_thread(void);
 
 #endif
