@@ -47,8 +47,10 @@ void scene_base(void)
 				      { 'B', B_AT, SEGMENT_BYTES } },
 		    2);
 
+	tell_address(a, 0x10);
 	struct answer first = visit(ACT_LOAD, a, 0x10, 0);
 	tell_answer("read", a, 0x10, first);
+	tell_address(b, 0x10);
 	struct answer second = visit(ACT_LOAD, b, 0x10, 0);
 	tell_answer("read", b, 0x10, second);
 	claim(first.value == 'a' && second.value == 'b',

@@ -28,6 +28,7 @@ void scene_limit(void)
 	tell_segment(s);
 	struct answer last = visit(ACT_LOAD, s, LAST, 0);
 	tell_answer("read", s, LAST, last);
+	tell_address(s, LAST + 1);
 	struct answer beyond = visit(ACT_LOAD, s, LAST + 1, 0);
 	tell_answer("read", s, LAST + 1, beyond);
 	claim(worked(last) && last.value == 'z', "d = limit is the last byte");
@@ -100,6 +101,7 @@ void scene_down(void)
 		      zero = visit(ACT_LOAD, s, 0, 0);
 	tell_answer("read", s, -1u, top);
 	tell_answer("read", s, -(uint32_t)PAGE, low);
+	tell_address(s, -(uint32_t)PAGE);
 	tell_answer("read", s, -(uint32_t)PAGE - 1, under);
 	claim(worked(top) && top.value == 'T' && worked(low) &&
 		      low.value == 'L',

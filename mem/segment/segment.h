@@ -20,6 +20,9 @@
 // Shows the eight bytes that the kernel's table holds for it, field by field.
 void tell_segment(uint16_t selector);
 
+// Shows v = (s, d) taken apart, and the sum, if d is inside.
+void tell_address(uint16_t selector, uint32_t d);
+
 // Says what became of an access to v = (s, d), `what` as in "read" or "load";
 // if it was a fault: vector, error code taken apart, signal, where.
 void tell_answer(const char *what, uint16_t s, uint32_t d,
