@@ -123,7 +123,7 @@ static void protect(void *memory, size_t bytes, bool executable)
 		return;
 	if (errno == EACCES || errno == EPERM)
 		skip("memory that was written may not be executed here: it "
-		     "takes a policy (SELinux: execmem) that allows it");
+		     "takes a policy (SELinux, PR_SET_MDWE) that allows it");
 	must(-1);
 }
 
