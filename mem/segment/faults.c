@@ -64,13 +64,13 @@ static void put_segments(void)
 	constants.type = 0;
 	down.type = TYPE_WRITABLE | TYPE_GROWS_DOWN;
 	absent.present = gone.present = false;
-	entry_put(DATA, &data);
-	entry_put(CONSTANTS, &constants);
-	entry_put(DOWN, &down);
-	entry_put(PROGRAM, &program);
-	entry_put(SECRET, &secret);
-	entry_put(ABSENT, &absent);
-	entry_put(GONE, &gone);
+	put_entry(DATA, &data);
+	put_entry(CONSTANTS, &constants);
+	put_entry(DOWN, &down);
+	put_entry(PROGRAM, &program);
+	put_entry(SECRET, &secret);
+	put_entry(ABSENT, &absent);
+	put_entry(GONE, &gone);
 }
 
 static void print_row(FILE *out, const char *what, uint16_t s, uint32_t d,

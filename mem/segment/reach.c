@@ -76,7 +76,7 @@ static int modify_ldt(int func, void *buffer, unsigned long bytes)
 	return done == -1 ? -errno : (int)done;
 }
 
-int entry_try(unsigned entry, const struct descriptor *d)
+int try_entry(unsigned entry, const struct descriptor *d)
 {
 	enum { WRITE_NEW = 0x11 };
 	struct user_desc wish = {
@@ -269,7 +269,7 @@ void reach_begin(void)
 		     "KVM");
 	map_low();
 	struct descriptor d = visiting_code();
-	int error = entry_try(ENTRY_CODE, &d);
+	int error = try_entry(ENTRY_CODE, &d);
 	if (error == -ENOSYS)
 		skip("this kernel has no modify_ldt: it takes one that was "
 		     "built with CONFIG_MODIFY_LDT_SYSCALL, and no sandbox "
@@ -311,7 +311,7 @@ void arena_execute(bool executable)
 	no_segments();
 }
 
-int entry_try(unsigned entry, const struct descriptor *d)
+int try_entry(unsigned entry, const struct descriptor *d)
 {
 	(void)entry, (void)d;
 	no_segments();
@@ -355,9 +355,9 @@ uint16_t entry_selector(unsigned entry)
 		.index = (uint16_t)entry, .local = true, .rpl = 3 });
 }
 
-uint16_t entry_put(unsigned entry, const struct descriptor *d)
+uint16_t put_entry(unsigned entry, const struct descriptor *d)
 {
-	must_neg(entry_try(entry, d));
+	must_neg(try_entry(entry, d));
 	return entry_selector(entry);
 }
 
