@@ -33,7 +33,7 @@ void scene_base(void)
 	struct descriptor one = data_segment(A_AT, SEGMENT_BYTES),
 			  two = data_segment(B_AT, SEGMENT_BYTES),
 			  three = data_segment(A_AT + MIDDLE, SEGMENT_BYTES);
-	uint16_t a = entry_put(ENTRY_ONE, &one), b = entry_put(ENTRY_TWO, &two);
+	uint16_t a = put_entry(ENTRY_ONE, &one), b = put_entry(ENTRY_TWO, &two);
 
 	for (int i = 0; i < SEGMENT_BYTES; i++) {
 		arena()[A_AT + i] = (uint8_t)(3 * i + 1);
@@ -47,8 +47,10 @@ void scene_base(void)
 				      { 'B', B_AT, SEGMENT_BYTES } },
 		    2);
 
+	tell_address(a, 0x10);
 	struct answer first = visit(ACT_LOAD, a, 0x10, 0);
 	tell_answer("read", a, 0x10, first);
+	tell_address(b, 0x10);
 	struct answer second = visit(ACT_LOAD, b, 0x10, 0);
 	tell_answer("read", b, 0x10, second);
 	claim(first.value == 'a' && second.value == 'b',
@@ -61,7 +63,7 @@ void scene_base(void)
 	claim(worked(store) && arena()[A_AT + 0x20] == 'w',
 	      "a write goes to base + d, too");
 
-	uint16_t c = entry_put(ENTRY_THREE, &three);
+	uint16_t c = put_entry(ENTRY_THREE, &three);
 	say("a third segment begins 0x%x bytes into the first", MIDDLE);
 	visit(ACT_STORE, c, 4, 's');
 	claim(visit(ACT_LOAD, a, MIDDLE + 4, 0).value == 's',
@@ -87,7 +89,7 @@ void scene_relocate(void)
 
 	reach_begin();
 	struct descriptor d = data_segment(FROM, BYTES);
-	uint16_t s = entry_put(ENTRY_ONE, &d);
+	uint16_t s = put_entry(ENTRY_ONE, &d);
 	uint32_t sum = 0;
 
 	for (uint32_t i = 0; i < WORDS; i++) {
@@ -104,7 +106,7 @@ void scene_relocate(void)
 	d = data_segment(TO, BYTES);
 	uint32_t stale = visit(ACT_SUM, s, BYTES, 0).value;
 	say("the bytes are moved, the base is not: %u", stale);
-	entry_put(ENTRY_ONE, &d);
+	put_entry(ENTRY_ONE, &d);
 	tell_strips(&(struct strip){ 'S', TO, BYTES }, 1);
 	uint32_t after = visit(ACT_SUM, s, BYTES, 0).value;
 	say("at 0x%08x the program adds up %u", d.base, after);

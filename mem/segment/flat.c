@@ -89,7 +89,7 @@ void scene_flat(void)
 	      "DS holds the null selector, and all data is reached");
 
 	struct descriptor d = data_segment(AT, BYTES);
-	uint16_t s = entry_put(ENTRY_ONE, &d);
+	uint16_t s = put_entry(ENTRY_ONE, &d);
 	arena()[AT + 5] = 'b';
 	uint8_t *outside = arena() + 0x800;
 	*outside = 'o';

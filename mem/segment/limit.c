@@ -20,7 +20,7 @@ void scene_limit(void)
 
 	reach_begin();
 	struct descriptor segment = data_segment(AT, BYTES);
-	uint16_t s = entry_put(ENTRY_ONE, &segment);
+	uint16_t s = put_entry(ENTRY_ONE, &segment);
 
 	memset(arena(), '.', 0x400);
 	arena()[AT + LAST] = 'z';
@@ -28,6 +28,7 @@ void scene_limit(void)
 	tell_segment(s);
 	struct answer last = visit(ACT_LOAD, s, LAST, 0);
 	tell_answer("read", s, LAST, last);
+	tell_address(s, LAST + 1);
 	struct answer beyond = visit(ACT_LOAD, s, LAST + 1, 0);
 	tell_answer("read", s, LAST + 1, beyond);
 	claim(worked(last) && last.value == 'z', "d = limit is the last byte");
@@ -45,14 +46,14 @@ void scene_limit(void)
 	      "d = 0x%x is no way round to base - 1", UINT32_MAX);
 
 	segment = data_segment(AT, 6);
-	uint16_t six = entry_put(ENTRY_TWO, &segment);
+	uint16_t six = put_entry(ENTRY_TWO, &segment);
 	struct answer words = visit(ACT_SUM, six, 8, 0);
 	tell_answer("add up", six, 8, words);
 	claim(worked(visit(ACT_SUM, six, 4, 0)) && faulted(words, VECTOR_GP, 0),
 	      "of 4 bytes all must be inside: 4 to 7 of 6 are not");
 
 	segment = data_segment(AT, BYTES + 1);
-	entry_put(ENTRY_ONE, &segment);
+	put_entry(ENTRY_ONE, &segment);
 	say("the limit is raised by one, as brk(2) would");
 	struct answer now = visit(ACT_LOAD, s, LAST + 1, 0);
 	tell_answer("read", s, LAST + 1, now);
@@ -61,7 +62,7 @@ void scene_limit(void)
 	segment = data_segment(0, 4096);
 	segment.pages = true;
 	segment.limit = 0;
-	entry_put(ENTRY_ONE, &segment);
+	put_entry(ENTRY_ONE, &segment);
 	say("20 bits reach for 1 MiB; with G they count 4 KiB: limit 0");
 	claim(worked(visit(ACT_LOAD, s, 4095, 0)) &&
 		      faulted(visit(ACT_LOAD, s, 4096, 0), VECTOR_GP, 0),
@@ -90,7 +91,7 @@ void scene_down(void)
 	segment.type |= TYPE_GROWS_DOWN;
 	segment.pages = true;
 	segment.limit = LIMIT_MOST - 1;
-	entry_put(ENTRY_ONE, &segment);
+	put_entry(ENTRY_ONE, &segment);
 	arena()[TOP - 1] = 'T';
 	arena()[TOP - PAGE] = 'L';
 	tell_segment(s);
@@ -100,6 +101,7 @@ void scene_down(void)
 		      zero = visit(ACT_LOAD, s, 0, 0);
 	tell_answer("read", s, -1u, top);
 	tell_answer("read", s, -(uint32_t)PAGE, low);
+	tell_address(s, -(uint32_t)PAGE);
 	tell_answer("read", s, -(uint32_t)PAGE - 1, under);
 	claim(worked(top) && top.value == 'T' && worked(low) &&
 		      low.value == 'L',
@@ -108,7 +110,7 @@ void scene_down(void)
 	claim(faulted(zero, VECTOR_GP, 0), "and so is d = 0");
 
 	segment.limit--;
-	entry_put(ENTRY_ONE, &segment);
+	put_entry(ENTRY_ONE, &segment);
 	struct answer more = visit(ACT_LOAD, s, -(uint32_t)PAGE - 1, 0);
 	tell_answer("read", s, -(uint32_t)PAGE - 1, more);
 	claim(worked(more), "a limit one lower: it has grown down by a page");
@@ -117,7 +119,7 @@ void scene_down(void)
 	segment.type |= TYPE_GROWS_DOWN;
 	segment.limit = 0x8000 - 1;
 	segment.big = false;
-	int error = entry_try(ENTRY_TWO, &segment);
+	int error = try_entry(ENTRY_TWO, &segment);
 	if (error == -EINVAL) {
 		say("D/B = 0 is refused: a kernel without CONFIG_X86_16BIT");
 		return;
@@ -145,7 +147,7 @@ static bool grow(const struct fault *fault)
 	if (fault->vector != VECTOR_SS)
 		return false;
 	growing.limit--;
-	return entry_try(ENTRY_ONE, &growing) == 0;
+	return try_entry(ENTRY_ONE, &growing) == 0;
 }
 
 void scene_stack(void)
@@ -158,7 +160,7 @@ void scene_stack(void)
 	growing.type |= TYPE_GROWS_DOWN;
 	growing.pages = true;
 	growing.limit = LIMIT_MOST - 1;
-	uint16_t s = entry_put(ENTRY_ONE, &growing);
+	uint16_t s = put_entry(ENTRY_ONE, &growing);
 	uint32_t found;
 
 	tell_segment(s);

@@ -15,12 +15,14 @@
 //     limit · one byte too far
 //       s = 0x0f: entry 1 of the LDT, asked for with RPL 3
 //            base G D L AVL lim P DPL S type base
-//           | 41 |0|1|0| 0 | 0 |1| 3 |1|0011| 3e |   data, read and write
-//           |    base 0100     |    limit 0063   |   base 413e0100, limit 00063
+//           | 41 |0|1|0| 0 | 0 |1| 3 |1|0011| a6 |   data, read and write
+//           |    base a100     |    limit 0063   |   base 41a6a100, limit 00063
 //           d from 0x0 to 0x63
-//         8.09 ms  main     read (0x0f, 0x63): 413e0100 + 63 = 413e0163
-//         8.18 ms  main     read (0x0f, 0x64): #GP, vector 13, error code 0x0
-//         8.19 ms  main     SIGSEGV (SI_KERNEL) at CS:EIP = (0x07, 0x4d)
+//         2.32 ms  main     read (0x0f, 0x63): 41a6a100 + 63 = 41a6a163
+//       v = (s, d)   s = 0000000000001 1 11     d = 00000064
+//                    entry 1    of the LDT         0 to 63: outside
+//         2.37 ms  main     read (0x0f, 0x64): #GP, vector 13, error code 0x0
+//         2.38 ms  main     SIGSEGV (SI_KERNEL) at CS:EIP = (0x07, 0x4d)
 //                  ✓ d = limit is the last byte
 //                  ✓ d = limit + 1 is #GP with error code 0: SIGSEGV
 //                  ✓ though the byte is there, in the same page
@@ -43,7 +45,8 @@
 //       VA 1: 0x000002ad (685)  segment 1, 0x00003617 (13847)
 //           because 685 - 1024 = -339 is not below -498; 14186 - 339
 //
-// Read on in this order: base.c, limit.c, rights.c, table.c, flat.c; then how it
+// Read on in this order: base.c, limit.c, rights.c, table.c, faults.c, model.c,
+// flat.c; then how it
 // is done: thunk.S, reach.c. The rule itself is the module mem/descriptor.
 //
 // Try: in base.c, let the third segment begin 0x40 bytes further: do the claims
@@ -76,6 +79,7 @@ static const struct scene scenes[] = {
 	{ "null", "selectors of nobody, of nothing, of the kernel",
 	  scene_null },
 	{ "rules", "who writes the table", scene_rules },
+	{ "faults", "every fault of segments, in one table", scene_faults },
 	{ "model", "the rule of the book against the CPU, 3000 times",
 	  scene_model },
 	{ "flat", "today: 64-bit code and its one segment", scene_flat },

@@ -91,14 +91,14 @@ void scene_model(void)
 	reach_begin();
 	struct descriptor d = data_segment(0, 1);
 	d.big = false;
-	bool sixteen = entry_try(ENTRY_ONE, &d) == 0;
+	bool sixteen = try_entry(ENTRY_ONE, &d) == 0;
 	for (int i = 0; i < SEGMENTS; i++) {
 		d = some_segment(&luck, sixteen);
 		uint32_t offset = some_offset(&luck, &d);
 		d.base = arena_address(1 +
 				       random_below(&luck, ARENA_BYTES - 2)) -
 			 offset;
-		try_around(&d, entry_put(ENTRY_ONE, &d), offset, &allowed,
+		try_around(&d, put_entry(ENTRY_ONE, &d), offset, &allowed,
 			   &wrong);
 	}
 	say("%d accesses, %u allowed, %u wrongly predicted", SEGMENTS * TRIES,

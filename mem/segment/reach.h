@@ -38,10 +38,10 @@ enum { ENTRY_CODE, ENTRY_ONE, ENTRY_TWO, ENTRY_THREE, ENTRY_BIG = 8191 };
 
 // Writes an entry, as the kernel allows it: DPL, S and L are its own choice.
 // Returns 0 or -errno.
-int entry_try(unsigned entry, const struct descriptor *descriptor);
+int try_entry(unsigned entry, const struct descriptor *descriptor);
 
 // The same where it must work. Returns the selector.
-uint16_t entry_put(unsigned entry, const struct descriptor *descriptor);
+uint16_t put_entry(unsigned entry, const struct descriptor *descriptor);
 
 // The eight bytes as they stand in the kernel's table; 0 beyond its end.
 uint64_t entry_bits(unsigned entry);

@@ -22,8 +22,8 @@ void scene_readonly(void)
 	struct descriptor constants = data_segment(AT, BYTES),
 			  all = data_segment(AT, BYTES);
 	constants.type &= ~TYPE_WRITABLE;
-	uint16_t r = entry_put(ENTRY_ONE, &constants),
-		 w = entry_put(ENTRY_TWO, &all);
+	uint16_t r = put_entry(ENTRY_ONE, &constants),
+		 w = put_entry(ENTRY_TWO, &all);
 
 	arena()[AT + 5] = 'c';
 	tell_segment(r);
@@ -65,9 +65,9 @@ void scene_code(void)
 						 TYPE_CODE | TYPE_READABLE),
 			  secret = code_segment(AT, SIZE, TYPE_CODE),
 			  data = data_segment(AT, SIZE);
-	uint16_t x = entry_put(ENTRY_ONE, &program),
-		 only = entry_put(ENTRY_TWO, &secret),
-		 d = entry_put(ENTRY_THREE, &data);
+	uint16_t x = put_entry(ENTRY_ONE, &program),
+		 only = put_entry(ENTRY_TWO, &secret),
+		 d = put_entry(ENTRY_THREE, &data);
 
 	tell_segment(x);
 	struct answer call = visit(ACT_CALL, x, 0, 0);
@@ -89,7 +89,7 @@ void scene_code(void)
 	      "execute-only: called, but not loaded for reading");
 	struct descriptor blind = visiting_code();
 	blind.type &= ~TYPE_READABLE;
-	entry_put(ENTRY_CODE, &blind);
+	put_entry(ENTRY_CODE, &blind);
 	struct answer own = visit(ACT_OWN, entry_selector(ENTRY_CODE), 0, 0);
 	tell_answer("read", entry_selector(ENTRY_CODE), 0, own);
 	claim(faulted(own, VECTOR_GP, 0),

@@ -1,7 +1,8 @@
 // segment.h - what the parts of mem/segment share
 //
 //   main.c               the table of scenes
-//   base.c, limit.c, rights.c, table.c, model.c, flat.c   the scenes
+//   base.c, limit.c, rights.c, table.c, faults.c, model.c, flat.c
+//                        the scenes
 //   reach.c, thunk.S     a segment is made, and visited by 32-bit code
 //   tell.c               descriptors and faults in words and pictures
 //   ostep.c, exercise.c, sheet.c   --ostep=segmentation
@@ -18,6 +19,9 @@
 
 // Shows the eight bytes that the kernel's table holds for it, field by field.
 void tell_segment(uint16_t selector);
+
+// Shows v = (s, d) taken apart, and the sum, if d is inside.
+void tell_address(uint16_t selector, uint32_t d);
 
 // Says what became of an access to v = (s, d), `what` as in "read" or "load";
 // if it was a fault: vector, error code taken apart, signal, where.
@@ -51,8 +55,9 @@ void scene_code(void);
 void scene_absent(void); // table.c
 void scene_null(void);
 void scene_rules(void);
-void scene_model(void); // model.c
-void scene_flat(void);  // flat.c
+void scene_model(void);  // model.c
+void scene_faults(void); // faults.c
+void scene_flat(void);   // flat.c
 void scene_thread(void);
 
 #endif

@@ -29,7 +29,7 @@ static bool fetch(const struct fault *fault)
 	memcpy(arena() + HOME, disk, sizeof disk);
 	struct descriptor d = data_segment(HOME, SWAPPED_BYTES);
 	fetched++;
-	return entry_try(which.index, &d) == 0;
+	return try_entry(which.index, &d) == 0;
 }
 
 void scene_absent(void)
@@ -44,7 +44,7 @@ void scene_absent(void)
 		sum += i;
 	}
 	d.present = false;
-	entry_put(ENTRY_ONE, &d);
+	put_entry(ENTRY_ONE, &d);
 	tell_segment(s);
 	struct answer take = visit(ACT_TAKE, s, 0, 0);
 	tell_answer("load", s, 0, take);
@@ -117,7 +117,7 @@ void scene_rules(void)
 	d.dpl = 0;
 	d.memory = false;
 	d.long_mode = true;
-	uint16_t s = entry_put(ENTRY_ONE, &d);
+	uint16_t s = put_entry(ENTRY_ONE, &d);
 	say("I ask for DPL 0, S = 0 and L = 1");
 	tell_segment(s);
 	struct descriptor got = descriptor_decode(entry_bits(ENTRY_ONE));
@@ -133,15 +133,15 @@ void scene_rules(void)
 
 	struct descriptor gate = code_segment(0x100, 0x40,
 					      TYPE_CODE | TYPE_CONFORMING);
-	claim(refused("conforming code", entry_try(ENTRY_TWO, &gate)),
+	claim(refused("conforming code", try_entry(ENTRY_TWO, &gate)),
 	      "code that keeps its caller's privilege is refused");
 	gate.present = false;
-	claim(!refused("the same, not present", entry_try(ENTRY_TWO, &gate)),
+	claim(!refused("the same, not present", try_entry(ENTRY_TWO, &gate)),
 	      "unless it is not present");
-	claim(!refused("entry 8191", entry_try(ENTRY_BIG, &d)) &&
-		      refused("entry 8192", entry_try(ENTRY_BIG + 1, &d)),
+	claim(!refused("entry 8191", try_entry(ENTRY_BIG, &d)) &&
+		      refused("entry 8192", try_entry(ENTRY_BIG + 1, &d)),
 	      "13 bits of a selector: 8192 entries and no more");
 	d.big = false;
-	if (refused("16 bits (D/B = 0)", entry_try(ENTRY_THREE, &d)))
+	if (refused("16 bits (D/B = 0)", try_entry(ENTRY_THREE, &d)))
 		say("this kernel is one without CONFIG_X86_16BIT");
 }

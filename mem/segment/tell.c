@@ -54,6 +54,38 @@ void tell_segment(uint16_t selector)
 	free(text);
 }
 
+// ## An address
+//
+// The way from v = (s, d) to the linear address, as the rule has it.
+
+void tell_address(uint16_t selector, uint32_t d)
+{
+	struct selector s = selector_decode(selector);
+	struct descriptor segment = descriptor_decode(entry_bits(s.index));
+	uint32_t lowest = 0, highest = 0;
+	char index[14] = "", *text;
+	size_t bytes;
+	FILE *out = must_ptr(open_memstream(&text, &bytes));
+
+	for (int i = 0; i < 13; i++)
+		index[i] = s.index >> (12 - i) & 1 ? '1' : '0';
+	descriptor_offsets(&segment, &lowest, &highest);
+	bool inside = d >= lowest && d <= highest;
+	fprintf(out, "  v = (s, d)   s = %s %d %d%d     d = %08x\n", index,
+		s.local, s.rpl >> 1, s.rpl & 1, d);
+	fprintf(out,
+		"               entry %-4u of the %s         %x to %x: %s\n",
+		s.index, s.local ? "LDT" : "GDT", lowest, highest,
+		inside ? "inside" : "outside");
+	if (inside)
+		fprintf(out,
+			"               base %08x         +  %08x = %08x\n",
+			segment.base, d, descriptor_address(&segment, d));
+	must(fclose(out) == 0 ? 0 : -1);
+	show_text(text);
+	free(text);
+}
+
 // ## A fault
 
 static const struct {
