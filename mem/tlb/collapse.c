@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 
 #include "lab.h"
 #include "mem/chase/chase.h"
@@ -60,8 +61,8 @@ static void tell(const char *when, const struct stretch *stretch,
 	char size[HUMAN_BYTES];
 
 	say("%s: %s in huge pages; %.1f ns a step (%.1f to %.1f)", when,
-	    human_size(size, (size_t)must_neg(stretch_huge_bytes(stretch))),
-	    got.median, got.low, got.high);
+	    human_size(size, huge_bytes_in(stretch)), got.median, got.low,
+	    got.high);
 }
 
 static void collapse(const struct stretch *stretch)
@@ -73,9 +74,10 @@ static void collapse(const struct stretch *stretch)
 		skip("%s", stretch_why_small(why));
 	if (madvise(stretch->memory, stretch->bytes, MADV_COLLAPSE) == 0)
 		return;
+	if (errno == EINVAL && prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1)
+		skip("%s", stretch_why_small(why));
 	if (errno == EINVAL)
-		skip("madvise(MADV_COLLAPSE) is refused: it needs Linux 6.1, "
-		     "and huge pages that are not turned off");
+		skip("madvise(MADV_COLLAPSE) is refused: it needs Linux 6.1");
 	skip("there is no whole piece of memory of that size (%s): root may "
 	     "write 1 to /proc/sys/vm/compact_memory",
 	     strerror(errno));
@@ -97,14 +99,14 @@ void scene_collapse(void)
 	struct random random = { 1 };
 	chase_lay(&chase, &random);
 
-	ssize_t before_bytes = must_neg(stretch_huge_bytes(&stretch));
+	size_t before_bytes = huge_bytes_in(&stretch);
 	struct walk before = walk_through(&chase);
 	tell("before", &stretch, &before);
 	collapse(&stretch);
-	ssize_t after_bytes = must_neg(stretch_huge_bytes(&stretch));
+	size_t after_bytes = huge_bytes_in(&stretch);
 	struct walk after = walk_through(&chase);
 	tell("after", &stretch, &after);
-	claim(before_bytes == 0 && after_bytes == (ssize_t)bytes,
+	claim(before_bytes == 0 && after_bytes == bytes,
 	      "MADV_COLLAPSE: %zu small pages are %d huge ones", chase.slots,
 	      PIECES);
 	claim(before.whole && after.whole && before.sum == after.sum,
@@ -114,10 +116,10 @@ void scene_collapse(void)
 	must(madvise(stretch.memory, bytes, MADV_NOHUGEPAGE));
 	char *hole = stretch.memory + piece / 2;
 	must(madvise(hole, page_bytes(), MADV_DONTNEED));
-	ssize_t left_bytes = must_neg(stretch_huge_bytes(&stretch));
+	size_t left_bytes = huge_bytes_in(&stretch);
 	say("I give one small page back: %s in huge pages",
-	    human_size(size, (size_t)left_bytes));
-	claim(left_bytes == (ssize_t)(bytes - piece),
+	    human_size(size, left_bytes));
+	claim(left_bytes == bytes - piece,
 	      "one page given back takes a huge page apart");
 	size_t kept = 0;
 	for (size_t i = 0; i < chase.slots; i++)
