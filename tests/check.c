@@ -68,6 +68,8 @@ static const struct row {
 	{ "litmus", litmus_suite, "sync/" },
 	{ "ring", ring_suite, "sync/" },
 	{ "cow", cow_suite, "mem/" },
+	{ "mem", mem_suite, "mem/" },
+	{ "pages", pages_suite, "mem/" },
 	{ "device", device_suite, "fs/ext2/" },
 	{ "ext2", ext2_suite, "fs/ext2/" },
 	{ "content", content_suite, "fs/ext2/" },

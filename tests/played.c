@@ -610,3 +610,8 @@ Suite *sync_suite(void)
 {
 	return suite_of("sync");
 }
+
+Suite *mem_suite(void)
+{
+	return suite_of("mem");
+}

@@ -45,6 +45,8 @@ Suite *weave_suite(void);     // sync/stepper, sync/weave
 Suite *litmus_suite(void);    // sync/litmus: its tool
 Suite *ring_suite(void);      // sync/lockfree
 Suite *cow_suite(void);       // mem/chase, mem/stretch; cow, shared, tlb
+Suite *mem_suite(void);       // every lab of mem/
+Suite *pages_suite(void);     // mem/pages
 Suite *device_suite(void);    // fs/ext2/device
 Suite *ext2_suite(void);      // fs/ext2: opening, inodes, space, commit
 Suite *content_suite(void);   // fs/ext2: block maps, data, attributes

@@ -144,11 +144,9 @@ int maps_read(struct maps *maps, pid_t pid)
 		fclose(file);
 	}
 	// Of a kernel thread there is nothing to read, or nothing to open; and
-	// the last of a process's memory goes before the process does.
-	if (result == -ESRCH && process_lives(folder))
-		result = 0;
-	if (result == 0 && maps->count == 0 && !process_lives(folder))
-		result = -ESRCH;
+	// the memory of a process goes before the process does.
+	if (result == -ESRCH || (result == 0 && maps->count == 0))
+		result = process_is_kernels(folder) ? 0 : -ESRCH;
 	close(folder);
 	return result;
 }

@@ -171,7 +171,7 @@ enum {
 
 // "uptodate,lru,mmap,anon", "-" for none; a bit without a name is "bit38". What
 // does not fit is cut. Returns text.
-enum { FRAME_FLAGS_BYTES = 400 };
+enum { FRAME_FLAGS_BYTES = 640 };
 const char *frame_flags_text(char *text, size_t bytes, uint64_t flags);
 
 // --- a row of the frame table ---------------------------------------------------

@@ -20,14 +20,15 @@ int process_file_open(int folder, const char *name);
 // The same as a stream, in *file.
 int process_stream_open(int folder, const char *name, FILE **file);
 
-// Whether that process lives: not -ESRCH, nor a zombie.
-bool process_lives(int folder);
+// Whether it is a thread of the kernel, which has no memory of its own. Who else
+// has none is about to end, or has.
+bool process_is_kernels(int folder);
 
 // The mappings of a text as /proc/PID/maps has it.
 int maps_read_stream(struct maps *maps, FILE *file);
 
 // Adds up the mappings of a text as /proc/PID/smaps or smaps_rollup has it: those
-// that have a byte in [begin, end).
+// that have a byte in [begin, end). -ENODATA: it names no mapping at all.
 int use_read_stream(struct memory_use *use, FILE *file, uintptr_t begin,
 		    uintptr_t end);
 

@@ -33,16 +33,57 @@ int process_open(pid_t pid)
 	return -errno;
 }
 
+// The line is "PID (NAME) STATE ...", and NAME may hold anything, so what
+// follows it begins at the last parenthesis. Returns it, or NULL.
+static const char *stat_after_name(int folder, char *line, size_t bytes)
+{
+	int fd = openat(folder, "stat", O_RDONLY | O_CLOEXEC);
+
+	if (fd == -1)
+		return NULL;
+	ssize_t n = read(fd, line, bytes - 1);
+	close(fd);
+	if (n <= 0)
+		return NULL;
+	line[n] = '\0';
+	const char *end = strrchr(line, ')');
+	return end && end[1] == ' ' ? end + 2 : NULL;
+}
+
+// The kernel's flags of the process; 0 when there is none.
+static unsigned flags_of(int folder)
+{
+	char line[1024];
+	unsigned flags = 0;
+	const char *fields = stat_after_name(folder, line, sizeof line);
+
+	if (!fields ||
+	    sscanf(fields, "%*c %*d %*d %*d %*d %*d %u", &flags) != 1)
+		return 0;
+	return flags;
+}
+
+enum { PF_EXITING = 0x4, PF_KTHREAD = 0x200000 };
+
+bool process_is_kernels(int folder)
+{
+	return flags_of(folder) & PF_KTHREAD;
+}
+
 int process_file_open(int folder, const char *name)
 {
 	int fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
 
 	if (fd != -1)
 		return fd;
-	// A process that is gone has an empty folder.
-	if (errno == ENOENT && faccessat(folder, "stat", F_OK, 0) == -1)
+	int error = errno;
+	// A process that is gone has an empty folder; the files of one that has
+	// lost its memory are root's.
+	if (error == ENOENT && faccessat(folder, "stat", F_OK, 0) == -1)
 		return -ESRCH;
-	return -errno;
+	if (error == EACCES && flags_of(folder) & PF_EXITING)
+		return -ESRCH;
+	return -error;
 }
 
 int process_stream_open(int folder, const char *name, FILE **file)
@@ -56,31 +97,6 @@ int process_stream_open(int folder, const char *name, FILE **file)
 		return 0;
 	close(fd);
 	return -ENOMEM;
-}
-
-// The line is "PID (NAME) STATE ...", and NAME may hold anything, so what
-// follows it begins at the last parenthesis. Returns it, or NULL.
-static const char *stat_after_name(int folder, char *line, size_t bytes)
-{
-	int fd = process_file_open(folder, "stat");
-
-	if (fd < 0)
-		return NULL;
-	ssize_t n = read(fd, line, bytes - 1);
-	close(fd);
-	if (n <= 0)
-		return NULL;
-	line[n] = '\0';
-	const char *end = strrchr(line, ')');
-	return end && end[1] == ' ' ? end + 2 : NULL;
-}
-
-bool process_lives(int folder)
-{
-	char line[1024];
-	const char *state = stat_after_name(folder, line, sizeof line);
-
-	return state && *state != 'Z' && *state != 'X';
 }
 
 int faults_of(pid_t pid, uint64_t *minor, uint64_t *major)

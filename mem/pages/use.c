@@ -77,7 +77,7 @@ int use_read_stream(struct memory_use *use, FILE *file, uintptr_t begin,
 			add_line(use, line);
 		}
 	}
-	int result = ferror(file) ? -errno : any || feof(file) ? 0 : -EIO;
+	int result = ferror(file) ? -errno : any ? 0 : -ENODATA;
 	free(line);
 	return result;
 }
@@ -97,11 +97,10 @@ static int read_use(struct memory_use *use, pid_t pid, const char *name,
 		fclose(file);
 	}
 	// A kernel thread uses none.
-	bool lives = process_lives(folder);
+	if (result == -ESRCH || result == -ENODATA)
+		result = process_is_kernels(folder) ? 0 : -ESRCH;
 	close(folder);
-	if (result == -ESRCH && lives)
-		return 0;
-	return result == 0 && !lives ? -ESRCH : result;
+	return result;
 }
 
 int memory_use(struct memory_use *use, pid_t pid)
