@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 #include "lab.h"
 #include "mem/chase/chase.h"
@@ -26,7 +27,12 @@
 #define MADV_COLLAPSE 25 // linux/mman.h
 #endif
 
-enum { ROUNDS = LESS ? 3 : 9, PIECES = 8, STEPS = LESS ? 1 << 12 : 1 << 16 };
+enum {
+	ROUNDS = LESS ? 3 : 9,
+	PIECES = 8,
+	STEPS = LESS ? 1 << 12 : 1 << 16,
+	MOST_TRIES = 1000,
+};
 static const size_t MOST_BYTES = 64 << 20;
 
 struct walk {
@@ -65,6 +71,20 @@ static void tell(const char *when, const struct stretch *stretch,
 	    got.high);
 }
 
+// EAGAIN: somebody holds one of the pages at this moment (madvise(2)).
+static bool try_collapse(const struct stretch *stretch)
+{
+	for (int tries = 0; tries < MOST_TRIES; tries++) {
+		if (madvise(stretch->memory, stretch->bytes, MADV_COLLAPSE) ==
+		    0)
+			return true;
+		if (errno != EAGAIN)
+			return false;
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	}
+	return false;
+}
+
 static void collapse(const struct stretch *stretch)
 {
 	char why[STRETCH_TEXT];
@@ -72,13 +92,13 @@ static void collapse(const struct stretch *stretch)
 	// small pages were wished for: take the wish back
 	if (madvise(stretch->memory, stretch->bytes, MADV_HUGEPAGE) == -1)
 		skip("%s", stretch_why_small(why));
-	if (madvise(stretch->memory, stretch->bytes, MADV_COLLAPSE) == 0)
+	if (try_collapse(stretch))
 		return;
 	if (errno == EINVAL && prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1)
 		skip("%s", stretch_why_small(why));
 	if (errno == EINVAL)
 		skip("madvise(MADV_COLLAPSE) is refused: it needs Linux 6.1");
-	skip("there is no whole piece of memory of that size (%s): root may "
+	skip("the kernel could not make huge pages of these (%s): root may "
 	     "write 1 to /proc/sys/vm/compact_memory",
 	     strerror(errno));
 }
