@@ -217,7 +217,7 @@ static bool may_touch(char *address)
 START_TEST(cow_stretch_small)
 {
 	struct stretch stretch;
-	size_t page = page_bytes();
+	size_t page = page_bytes(), before = mappings();
 
 	ck_assert_int_eq(stretch_make(&stretch, 0, false), -EINVAL);
 	ck_assert_int_eq(stretch_make(&stretch, SIZE_MAX, false), -EINVAL);
@@ -242,6 +242,8 @@ START_TEST(cow_stretch_small)
 	stretch_free(&stretch);
 	ck_assert_ptr_null(stretch.memory);
 	stretch_free(&stretch);
+	if (!sanitized)
+		ck_assert_uint_eq(mappings(), before);
 }
 END_TEST
 
