@@ -24,6 +24,7 @@ static const struct {
 	{ "mountain --max=64K --rounds=1", 0, "GB of words a second", "" },
 	{ "mountain --max=100K --rounds=1", 0, "  64 KiB", "" },
 	{ "chase --max=64K --rounds=1", 0, "16 pages", "" },
+	{ "chase --max=96K --rounds=1", 0, "24 pages", "" },
 	{ "mountain --max=63K", 2, "", "--max=63K: want a size from 64 KiB" },
 	{ "mountain --max=1P", 2, "", "--max=1P: want" },
 	{ "mountain --max=65G", 2, "", "--max=65G: want" },

@@ -148,8 +148,9 @@ static char *reach_text(const struct reach *reach, bool has_huge)
 
 	if (!out)
 		return NULL;
-	for (size_t row = 0; row < TABLE_ROWS; row++) {
-		size_t i = (row + 1) * reach->sizes / TABLE_ROWS - 1;
+	size_t n = reach->sizes < TABLE_ROWS ? reach->sizes : TABLE_ROWS;
+	for (size_t row = 0; row < n; row++) {
+		size_t i = (row + 1) * reach->sizes / n - 1;
 		const double *ns[PAGE_SIZES] = { reach->ns[SMALL] + i * rounds,
 						 reach->ns[HUGE] + i * rounds };
 		fprintf(out, "%s%6.0f pages:", row ? "\n" : "",
