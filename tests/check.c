@@ -68,6 +68,7 @@ static const struct row {
 	{ "litmus", litmus_suite, "sync/" },
 	{ "ring", ring_suite, "sync/" },
 	{ "walk", walk_suite, "mem/" },
+	{ "cow", cow_suite, "mem/" },
 	{ "mem", mem_suite, "mem/" },
 	{ "pages", pages_suite, "mem/" },
 	{ "segment", segment_suite, "mem/" },

@@ -45,6 +45,7 @@ Suite *weave_suite(void);     // sync/stepper, sync/weave
 Suite *litmus_suite(void);    // sync/litmus: its tool
 Suite *ring_suite(void);      // sync/lockfree
 Suite *walk_suite(void);      // mem/walk, mem/tables, mem/demand
+Suite *cow_suite(void);       // mem/chase, mem/stretch; cow, shared, tlb
 Suite *mem_suite(void);       // every lab of mem/
 Suite *pages_suite(void);     // mem/pages
 Suite *segment_suite(void);   // mem/descriptor, mem/segment

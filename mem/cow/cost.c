@@ -154,6 +154,7 @@ static void count_memory(size_t bytes)
 
 void scene_cost(void)
 {
+	sight_begin(); // or there is nothing to see here
 	struct cost cost = { .all_faulted = true, .tables = true };
 	char median[HUMAN_BYTES], low[HUMAN_BYTES], high[HUMAN_BYTES];
 	static const char *const names[CURVES] = { "writing before", "fork",

@@ -28,8 +28,9 @@ static void note_row(char *cells, const struct frame_row *first,
 		     const struct frame_row *rows)
 {
 	for (int i = 0; i < EVERYBODY; i++) {
-		bool old = first->page.frame ? one_frame(first, &rows[i])
-					     : !rows[i].page.exclusive;
+		bool old = first->page.frame
+				   ? one_frame(first, &rows[i])
+				   : i == 0 || !rows[i].page.exclusive;
 		cells[i] = old ? '#' : *rows[i].who;
 	}
 }

@@ -164,8 +164,11 @@ void scene_text(void)
 	if (me.both == 0)
 		say("(nothing: this lab was linked statically, or with "
 		    "another libc)");
-	claim(me.alone == 0 && (!sight.shown || me.one_frame == me.both),
-	      "%zu pages of libraries serve another program, too", me.both);
+	else
+		claim(me.alone == 0 &&
+			      (!sight.shown || me.one_frame == me.both),
+		      "%zu pages of libraries serve another program, too",
+		      me.both);
 	end_shell(&first);
 	end_shell(&second);
 }

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <time.h>
 
 #include "lab.h"
 #include "mem/chase/chase.h"
@@ -25,7 +27,12 @@
 #define MADV_COLLAPSE 25 // linux/mman.h
 #endif
 
-enum { ROUNDS = LESS ? 3 : 9, PIECES = 8, STEPS = LESS ? 1 << 12 : 1 << 16 };
+enum {
+	ROUNDS = LESS ? 3 : 9,
+	PIECES = 8,
+	STEPS = LESS ? 1 << 12 : 1 << 16,
+	MOST_TRIES = 1000,
+};
 static const size_t MOST_BYTES = 64 << 20;
 
 struct walk {
@@ -60,8 +67,22 @@ static void tell(const char *when, const struct stretch *stretch,
 	char size[HUMAN_BYTES];
 
 	say("%s: %s in huge pages; %.1f ns a step (%.1f to %.1f)", when,
-	    human_size(size, (size_t)must_neg(stretch_huge_bytes(stretch))),
-	    got.median, got.low, got.high);
+	    human_size(size, huge_bytes_in(stretch)), got.median, got.low,
+	    got.high);
+}
+
+// EAGAIN: somebody holds one of the pages at this moment (madvise(2)).
+static bool try_collapse(const struct stretch *stretch)
+{
+	for (int tries = 0; tries < MOST_TRIES; tries++) {
+		if (madvise(stretch->memory, stretch->bytes, MADV_COLLAPSE) ==
+		    0)
+			return true;
+		if (errno != EAGAIN)
+			return false;
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	}
+	return false;
 }
 
 static void collapse(const struct stretch *stretch)
@@ -71,12 +92,13 @@ static void collapse(const struct stretch *stretch)
 	// small pages were wished for: take the wish back
 	if (madvise(stretch->memory, stretch->bytes, MADV_HUGEPAGE) == -1)
 		skip("%s", stretch_why_small(why));
-	if (madvise(stretch->memory, stretch->bytes, MADV_COLLAPSE) == 0)
+	if (try_collapse(stretch))
 		return;
+	if (errno == EINVAL && prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1)
+		skip("%s", stretch_why_small(why));
 	if (errno == EINVAL)
-		skip("madvise(MADV_COLLAPSE) is refused: it needs Linux 6.1, "
-		     "and huge pages that are not turned off");
-	skip("there is no whole piece of memory of that size (%s): root may "
+		skip("madvise(MADV_COLLAPSE) is refused: it needs Linux 6.1");
+	skip("the kernel could not make huge pages of these (%s): root may "
 	     "write 1 to /proc/sys/vm/compact_memory",
 	     strerror(errno));
 }
@@ -97,14 +119,14 @@ void scene_collapse(void)
 	struct random random = { 1 };
 	chase_lay(&chase, &random);
 
-	ssize_t before_bytes = must_neg(stretch_huge_bytes(&stretch));
+	size_t before_bytes = huge_bytes_in(&stretch);
 	struct walk before = walk_through(&chase);
 	tell("before", &stretch, &before);
 	collapse(&stretch);
-	ssize_t after_bytes = must_neg(stretch_huge_bytes(&stretch));
+	size_t after_bytes = huge_bytes_in(&stretch);
 	struct walk after = walk_through(&chase);
 	tell("after", &stretch, &after);
-	claim(before_bytes == 0 && after_bytes == (ssize_t)bytes,
+	claim(before_bytes == 0 && after_bytes == bytes,
 	      "MADV_COLLAPSE: %zu small pages are %d huge ones", chase.slots,
 	      PIECES);
 	claim(before.whole && after.whole && before.sum == after.sum,
@@ -114,10 +136,10 @@ void scene_collapse(void)
 	must(madvise(stretch.memory, bytes, MADV_NOHUGEPAGE));
 	char *hole = stretch.memory + piece / 2;
 	must(madvise(hole, page_bytes(), MADV_DONTNEED));
-	ssize_t left_bytes = must_neg(stretch_huge_bytes(&stretch));
+	size_t left_bytes = huge_bytes_in(&stretch);
 	say("I give one small page back: %s in huge pages",
-	    human_size(size, (size_t)left_bytes));
-	claim(left_bytes == (ssize_t)(bytes - piece),
+	    human_size(size, left_bytes));
+	claim(left_bytes == bytes - piece,
 	      "one page given back takes a huge page apart");
 	size_t kept = 0;
 	for (size_t i = 0; i < chase.slots; i++)

@@ -25,7 +25,7 @@
 #include "mem/tlb/tlb.h"
 
 enum {
-	ROWS = LESS ? 256 : 4096,
+	MOST_ROWS = LESS ? 256 : 4096,
 	COLUMNS = 512,
 	ENTRIES = 64, // of the model
 	TILE = 32,    // rows, less than ENTRIES
@@ -41,22 +41,38 @@ struct order {
 	bool by_columns;
 };
 static const struct order orders[] = {
-	{ "by rows", ROWS, false },
-	{ "by columns", ROWS, true },
+	{ "by rows", MOST_ROWS, false },
+	{ "by columns", MOST_ROWS, true },
 	{ "in tiles", TILE, true },
 };
 enum { ORDERS = sizeof orders / sizeof *orders };
 
+static const size_t MOST_BYTES = 32 << 20;
+
+// Each row takes a page, however large pages are here.
+static int row_count(void)
+{
+	size_t rows = MOST_BYTES / page_bytes();
+
+	return rows < MOST_ROWS ? (int)rows : MOST_ROWS;
+}
+
+static int tile_of(const struct order *order, int rows)
+{
+	return order->tile < rows ? order->tile : rows;
+}
+
 // Adds up the matrix in an order. (A sanitizer looks at each access, which is
 // what is timed here.)
 __attribute__((noinline, no_sanitize("address", "thread"))) static uint64_t
-sum_up(const char *matrix, size_t page, const struct order *order)
+sum_up(const char *matrix, size_t page, int rows, const struct order *order)
 {
 	uint64_t sum = 0;
+	int tile = tile_of(order, rows);
 
-	for (int from = 0; from < ROWS; from += order->tile) {
-		int outer = order->by_columns ? COLUMNS : order->tile;
-		int inner = order->by_columns ? order->tile : COLUMNS;
+	for (int from = 0; from < rows; from += tile) {
+		int outer = order->by_columns ? COLUMNS : tile;
+		int inner = order->by_columns ? tile : COLUMNS;
 		for (int a = 0; a < outer; a++)
 			for (int b = 0; b < inner; b++) {
 				int row = from + (order->by_columns ? b : a);
@@ -74,12 +90,12 @@ sum_up(const char *matrix, size_t page, const struct order *order)
 
 // The entries in the order of their last use, a ring through `head`.
 struct model {
-	int next[ROWS + 1], before[ROWS + 1]; // [ROWS] is the head
-	bool in[ROWS];
+	int next[MOST_ROWS + 1], before[MOST_ROWS + 1];
+	bool in[MOST_ROWS];
 	int used, last;
 	long reads, changes, misses;
 };
-enum { HEAD = ROWS };
+enum { HEAD = MOST_ROWS };
 
 static void take_out(struct model *model, int page)
 {
@@ -112,14 +128,15 @@ static void model_read(struct model *model, int page)
 	put_first(model, page);
 }
 
-static struct model model_of(const struct order *order)
+static struct model model_of(const struct order *order, int rows)
 {
 	struct model model = { .last = -1 };
+	int tile = tile_of(order, rows);
 
 	model.next[HEAD] = model.before[HEAD] = HEAD;
-	for (int from = 0; from < ROWS; from += order->tile) {
-		int outer = order->by_columns ? COLUMNS : order->tile;
-		int inner = order->by_columns ? order->tile : COLUMNS;
+	for (int from = 0; from < rows; from += tile) {
+		int outer = order->by_columns ? COLUMNS : tile;
+		int inner = order->by_columns ? tile : COLUMNS;
 		for (int a = 0; a < outer; a++)
 			for (int b = 0; b < inner; b++)
 				model_read(&model,
@@ -134,7 +151,7 @@ static void fill(const struct stretch *matrix)
 {
 	size_t page = page_bytes();
 
-	for (int row = 0; row < ROWS; row++)
+	for (int row = 0; row < row_count(); row++)
 		for (int column = 0; column < COLUMNS; column++)
 			((uint64_t *)(void *)(matrix->memory +
 					      (size_t)row * page))[column] =
@@ -148,14 +165,16 @@ struct times {
 
 static void measure(struct times *times, const struct stretch *matrices, int n)
 {
-	const uint64_t words = (uint64_t)ROWS * COLUMNS;
+	const int rows = row_count();
+	const uint64_t words = (uint64_t)rows * COLUMNS;
 
 	for (int round = 0; round < ROUNDS; round++)
 		for (int s = 0; s < n; s++)
 			for (int o = 0; o < ORDERS; o++) {
 				int64_t began_ns = cpu_ns();
 				uint64_t sum = sum_up(matrices[s].memory,
-						      page_bytes(), &orders[o]);
+						      page_bytes(), rows,
+						      &orders[o]);
 				int64_t took_ns = cpu_ns() - began_ns;
 				times->ns[s][o][round] = (double)took_ns /
 							 (double)words;
@@ -190,7 +209,7 @@ static void draw(const struct times *times, int n)
 // Huge pages, if they come; small ones always.
 static int make_matrices(struct stretch matrices[PAGE_SIZES])
 {
-	size_t bytes = (size_t)ROWS * page_bytes();
+	size_t bytes = (size_t)row_count() * page_bytes();
 	struct stretch *huge = &matrices[HUGE];
 
 	must_neg(stretch_make(&matrices[SMALL], bytes, false));
@@ -208,20 +227,21 @@ void scene_loops(void)
 {
 	struct stretch matrices[PAGE_SIZES];
 	struct times times = { 0 };
-	const long words = (long)ROWS * COLUMNS;
+	const int rows = row_count();
+	const long words = (long)rows * COLUMNS;
 	long misses[ORDERS], changes[ORDERS];
 
 	say("%ld reads; the model's TLB has %d entries:", words, ENTRIES);
 	for (int o = 0; o < ORDERS; o++) {
-		struct model model = model_of(&orders[o]);
+		struct model model = model_of(&orders[o], rows);
 		misses[o] = model.misses;
 		changes[o] = model.changes;
 		say("%-10s: %7ld to another page, %7ld misses", orders[o].name,
 		    changes[o], misses[o]);
 	}
-	claim(misses[0] == ROWS, "by rows: one miss a page, no more");
+	claim(misses[0] == rows, "by rows: one miss a page, no more");
 	claim(misses[1] == words, "by columns: each read misses");
-	claim(changes[2] == words && misses[2] == ROWS,
+	claim(changes[2] == words && misses[2] == rows,
 	      "in tiles of %d rows: a new page each time, and hardly a miss",
 	      TILE);
 

@@ -1,6 +1,7 @@
 // # What is done the same way in every scene
 
 #define _GNU_SOURCE
+#include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include "clock.h"
 #include "cpu.h"
 #include "draw.h"
+#include "lab.h"
 #include "mem/tlb/tlb.h"
 #include "stats.h"
 
@@ -35,6 +37,16 @@ int stay_here(void)
 	int cpu = sched_getcpu();
 
 	return cpu >= 0 && pin_to_cpu(cpu) == 0 ? cpu : -1;
+}
+
+size_t huge_bytes_in(const struct stretch *stretch)
+{
+	ssize_t bytes = stretch_huge_bytes(stretch);
+
+	if (bytes == -ENOENT || bytes == -EACCES || bytes == -EPERM)
+		skip("/proc/self/smaps tells which pages are huge, and cannot "
+		     "be read: mount /proc (CONFIG_PROC_PAGE_MONITOR)");
+	return (size_t)must_neg(bytes);
 }
 
 void far_begin(struct far *far, const char *what, size_t all)

@@ -148,8 +148,9 @@ static char *reach_text(const struct reach *reach, bool has_huge)
 
 	if (!out)
 		return NULL;
-	for (size_t row = 0; row < TABLE_ROWS; row++) {
-		size_t i = (row + 1) * reach->sizes / TABLE_ROWS - 1;
+	size_t n = reach->sizes < TABLE_ROWS ? reach->sizes : TABLE_ROWS;
+	for (size_t row = 0; row < n; row++) {
+		size_t i = (row + 1) * reach->sizes / n - 1;
 		const double *ns[PAGE_SIZES] = { reach->ns[SMALL] + i * rounds,
 						 reach->ns[HUGE] + i * rounds };
 		fprintf(out, "%s%6.0f pages:", row ? "\n" : "",
@@ -237,13 +238,12 @@ void scene_reach(void)
 	size_t pages = small.bytes / page_bytes();
 	long small_faults = faults_of_touching(&small);
 	long huge_faults = faults_of_touching(&huge);
-	size_t huge_bytes = (size_t)must_neg(stretch_huge_bytes(&huge));
+	size_t huge_bytes = huge_bytes_in(&huge);
 	say("%zu pages touched: %ld faults with pages of %s", pages,
 	    small_faults, human_size(size, page_bytes()));
 	say("huge pages allowed: %ld faults; %zu huge pages hold %s",
 	    huge_faults, huge_bytes / piece, human_size(size, huge_bytes));
-	claim(small_faults >= (long)pages &&
-		      must_neg(stretch_huge_bytes(&small)) == 0,
+	claim(small_faults >= (long)pages && huge_bytes_in(&small) == 0,
 	      "of small pages each costs a fault at the first touch");
 	if (huge_bytes < huge.bytes)
 		skip("%s", stretch_why_small(why));

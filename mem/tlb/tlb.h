@@ -41,6 +41,10 @@ int64_t cpu_ns(void);
 // Keeps this thread on the CPU where it runs, if it may; returns which, or -1.
 int stay_here(void);
 
+// How much of a stretch huge pages hold. For scenes: leaves the scene where the
+// kernel does not tell.
+size_t huge_bytes_in(const struct stretch *stretch);
+
 // Told about every piece of work that is done, of `all`: a line on standard error
 // where that is a terminal.
 struct far {
