@@ -112,7 +112,7 @@ static int open_trace(struct input *input)
 	if (r->generated) {
 		input->name = "--generate";
 		struct cost begin = cost_now();
-		int error = trace_generate(&r->recipe, &input->trace);
+		int error = reftrace_generate(&r->recipe, &input->trace);
 		cost_add(&input->cost, begin);
 		return error ? failure(input->name, error) : 0;
 	}
@@ -120,9 +120,9 @@ static int open_trace(struct input *input)
 			   : open_file(input, r->file);
 	if (status)
 		return status;
-	int error = trace_open(input->fd,
-			       r->string ? TRACE_TEXT : r->trace_format,
-			       r->page_bytes, &input->trace);
+	int error = reftrace_open(input->fd,
+				  r->string ? TRACE_TEXT : r->trace_format,
+				  r->page_bytes, &input->trace);
 	return error ? failure(input->name, error) : 0;
 }
 
@@ -148,7 +148,7 @@ int input_open(struct input *input, const struct request *request)
 
 void input_close(struct input *input)
 {
-	trace_close(input->trace);
+	reftrace_close(input->trace);
 	numbering_free(input->numbering);
 	free(input->direct);
 	free(input->pages);
@@ -208,7 +208,7 @@ static double share_read(const struct input *input)
 		return (double)input->references / (double)recipe->references;
 	if (!input->bytes_total)
 		return -1;
-	double share = (double)trace_bytes(input->trace) /
+	double share = (double)reftrace_bytes(input->trace) /
 		       (double)input->bytes_total;
 	return share < 1 ? share : 1;
 }
@@ -222,8 +222,8 @@ int input_next(struct input *input, const uint32_t **references, size_t *n)
 	*n = 0;
 	*references = input->portion;
 	while (!input->ended && got > 0 && *n < PORTION) {
-		got = trace_read(input->trace, input->pages + *n,
-				 input->writes + *n, PORTION - *n, &mistake);
+		got = reftrace_read(input->trace, input->pages + *n,
+				    input->writes + *n, PORTION - *n, &mistake);
 		input->ended = got == 0;
 		*n += got > 0 ? (size_t)got : 0;
 	}

@@ -119,7 +119,7 @@ static int generator_read(struct trace *trace, struct portion *to,
 	make[g->recipe.kind](g, to->pages, n);
 	if (g->recipe.sparse)
 		for (size_t i = 0; i < n; i++)
-			to->pages[i] = trace_scatter(to->pages[i]);
+			to->pages[i] = reftrace_scatter(to->pages[i]);
 	set_writes(g, to->writes, n);
 	g->done += n;
 	to->n = n;
@@ -149,7 +149,7 @@ static bool is_sound(const struct trace_recipe *r)
 		(r->phase >= 1 && r->locality >= 1 && r->locality <= r->pages));
 }
 
-int trace_generate(const struct trace_recipe *recipe, struct trace **trace)
+int reftrace_generate(const struct trace_recipe *recipe, struct trace **trace)
 {
 	static const struct trace_kindred kindred = { generator_read,
 						      generator_close };
@@ -163,8 +163,8 @@ int trace_generate(const struct trace_recipe *recipe, struct trace **trace)
 		return -ENOMEM;
 	g->trace.kindred = &kindred;
 	g->recipe = *recipe;
-	g->pages.state = trace_scatter(recipe->seed);
-	g->writes.state = trace_scatter(recipe->seed ^ OTHER);
+	g->pages.state = reftrace_scatter(recipe->seed);
+	g->writes.state = reftrace_scatter(recipe->seed ^ OTHER);
 	int error = recipe->kind == TRACE_ZIPF
 			    ? alias_zipf((uint32_t)recipe->pages,
 					 recipe->exponent, &g->table)
