@@ -298,7 +298,7 @@ static int play_whole(struct input *input, struct runs *runs, struct kept *kept)
 		return status;
 	since = cost_now();
 	if (ahead)
-		future = future_of(kept, numbering_count(input->numbering));
+		future = future_of(kept, input_bound(input));
 	cost_add(&cost, since);
 	const struct replacement_future *seen = ahead ? &future : NULL;
 	if (request->quiz) {
