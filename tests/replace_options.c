@@ -243,8 +243,8 @@ START_TEST(replace_formats_agree)
 	static const char *const inputs[] = {
 		"r1 2 w1 3", "0x1000 r0x2fff\\nw0x1004,0x3000",
 		" L 1000,8\\n L 2ff8,8\\n S 1004,4\\nI  3000,2\\n",
-		"a 1: loads: 1000\\na 1: loads: 2fff\\n"
-		"a 1: stores: 1004\\na 1: loads: 3000\\n",
+		("a 1: loads: 1000\\na 1: loads: 2fff\\n"
+		 "a 1: stores: 1004\\na 1: loads: 3000\\n"),
 	};
 	struct outcome first = replace_run(inputs[0], "--format=json --steps");
 

@@ -1,6 +1,7 @@
 // replace_parts.h - what the files of the suite replace share: replace.c (what it
-// computes and shows), replace_trace.c (formats, generators), replace_options.c
-// (every option), replace_ostep.c (the course's exercises)
+// computes and shows), replace_trouble.c (output that fails, interrupts, little
+// memory), replace_trace.c (formats, generators), replace_options.c (every option),
+// replace_ostep.c (the course's exercises)
 
 #ifndef REPLACE_PARTS_TESTS_H
 #define REPLACE_PARTS_TESTS_H
@@ -24,6 +25,7 @@ double replace_number(const json_t *object, const char *key);
 void replace_refused(const struct outcome *got, const char *what,
 		     const char *says);
 
+void add_replace_trouble(Suite *suite);
 void add_replace_trace(Suite *suite);
 void add_replace_options(Suite *suite);
 void add_replace_ostep(Suite *suite);
