@@ -82,7 +82,7 @@ static void show_found(const struct input *input, const struct kept *kept,
 
 	printf("%s: %s; %" PRIu64 " references to %" PRIu32 " pages\n\n",
 	       c->policy->name, c->policy->title, kept->count,
-	       numbering_count(input->numbering));
+	       input_pages(input));
 	put_rows(c);
 	if (i == 0) {
 		printf("\nno anomaly: no frame more makes %s fault more often "
@@ -166,7 +166,7 @@ static void judge(struct input *input, const struct kept *kept, bool first,
 
 	c->policy = policy;
 	if (policy->future) {
-		future = future_of(kept, numbering_count(input->numbering));
+		future = future_of(kept, input_bound(input));
 		seen = &future;
 	}
 	for (size_t i = 0; i < c->count; i++) {
@@ -205,7 +205,7 @@ static int draw_svg(const struct request *request, const struct counted *c,
 static int judge_all(struct input *input, const struct kept *kept)
 {
 	const struct request *r = input->request;
-	uint32_t pages = numbering_count(input->numbering);
+	uint32_t pages = input_pages(input);
 	uint32_t frames[MOST_COUNTS];
 
 	if (!r->frames_given && pages > MOST_COUNTS)
@@ -380,8 +380,7 @@ static int play_found(const struct request *request,
 		status = input_keep(&input, &kept, LONGEST, "--anomaly");
 	if (!status) {
 		struct counted c = { .frames = frames, .faults = faults };
-		c.count = counts_of(&given, numbering_count(input.numbering),
-				    frames);
+		c.count = counts_of(&given, input_pages(&input), frames);
 		judge(&input, &kept, first, policy, &c);
 	}
 	kept_free(&kept);

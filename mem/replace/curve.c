@@ -129,7 +129,7 @@ static int take_portions(struct curves *c)
 			return failure("lru", error);
 		if (c->others)
 			thinning_add(&c->thinning, references, n,
-				     numbering_count(c->input->numbering));
+				     input_pages(c->input));
 	} while (n);
 	return 0;
 }
@@ -139,7 +139,7 @@ static int take_portions(struct curves *c)
 static void choose_points(struct curves *c)
 {
 	const struct request *r = c->request;
-	uint32_t pages = numbering_count(c->input->numbering);
+	uint32_t pages = input_pages(c->input);
 	size_t most = c->others ? 64 : 512;
 	size_t room = r->frames_given ? r->counts : pages < most ? pages : most;
 
@@ -232,8 +232,7 @@ static void find_faults(struct curves *c)
 
 	c->faults = have(calloc(r->policies * c->points, sizeof *c->faults));
 	if (looks_ahead(r))
-		future = future_of(&c->thinning.kept,
-				   numbering_count(c->input->numbering));
+		future = future_of(&c->thinning.kept, input_bound(c->input));
 	for (size_t i = 0; i < r->policies; i++) {
 		struct cost cost = { 0 }, since = cost_now();
 		uint64_t *faults = c->faults + i * c->points;
@@ -335,7 +334,7 @@ static void tell_how(const struct curves *c)
 	char text[HUMAN_BYTES];
 
 	printf("\n%" PRIu64 " references to %" PRIu32 " pages",
-	       c->input->references, numbering_count(c->input->numbering));
+	       c->input->references, input_pages(c->input));
 	if (c->distances)
 		printf("; lru exactly, by stack distances");
 	putchar('\n');

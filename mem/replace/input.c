@@ -1,8 +1,4 @@
 // # The trace, portion by portion
-//
-// Policies index arrays with pages, so each page gets a small number when it is
-// first met (mem/paging/numbering.h). Most traces use small page numbers, for
-// which a plain array remembers the answer.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,8 +15,6 @@
 #include "draw.h"
 #include "mem/replace/replace.h"
 #include "options.h"
-
-enum { DIRECT = 1 << 22 };
 
 // ## What it costs
 
@@ -112,7 +106,7 @@ static int open_trace(struct input *input)
 	if (r->generated) {
 		input->name = "--generate";
 		struct cost begin = cost_now();
-		int error = trace_generate(&r->recipe, &input->trace);
+		int error = reftrace_generate(&r->recipe, &input->trace);
 		cost_add(&input->cost, begin);
 		return error ? failure(input->name, error) : 0;
 	}
@@ -120,9 +114,9 @@ static int open_trace(struct input *input)
 			   : open_file(input, r->file);
 	if (status)
 		return status;
-	int error = trace_open(input->fd,
-			       r->string ? TRACE_TEXT : r->trace_format,
-			       r->page_bytes, &input->trace);
+	int error = reftrace_open(input->fd,
+				  r->string ? TRACE_TEXT : r->trace_format,
+				  r->page_bytes, &input->trace);
 	return error ? failure(input->name, error) : 0;
 }
 
@@ -135,22 +129,18 @@ int input_open(struct input *input, const struct request *request)
 		.fd = -1,
 		.bar = isatty(STDERR_FILENO),
 		.bar_after_ns = now_ns() + BAR_AFTER_NS,
-		.direct = have(calloc(DIRECT, sizeof *input->direct)),
 		.pages = have(malloc(PORTION * sizeof *input->pages)),
 		.writes = have(malloc(PORTION * sizeof *input->writes)),
 		.portion = have(malloc(PORTION * sizeof *input->portion)),
+		.numbers = numbers_create(),
 	};
-	int error = numbering_create(&input->numbering, 0);
-	if (error)
-		return failure("pages", error);
 	return open_trace(input);
 }
 
 void input_close(struct input *input)
 {
-	trace_close(input->trace);
-	numbering_free(input->numbering);
-	free(input->direct);
+	reftrace_close(input->trace);
+	numbers_free(input->numbers);
 	free(input->pages);
 	free(input->writes);
 	free(input->portion);
@@ -159,33 +149,6 @@ void input_close(struct input *input)
 }
 
 // ## A portion
-
-// Those that were met before and are small need no more than a look.
-static int number(struct input *input, size_t n)
-{
-	const uint64_t *pages = input->pages;
-	uint8_t any = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		uint32_t known = pages[i] < DIRECT ? input->direct[pages[i]]
-						   : 0;
-		if (!known) {
-			int error = numbering_translate(input->numbering,
-							&pages[i], NULL, 1,
-							&input->portion[i]);
-			if (error)
-				return error;
-			known = input->portion[i] + 1;
-			if (pages[i] < DIRECT)
-				input->direct[pages[i]] = known;
-		}
-		any |= input->writes[i];
-		input->portion[i] = (known - 1) | (uint32_t)input->writes[i]
-							  << 31;
-	}
-	input->wrote |= any;
-	return 0;
-}
 
 static int complain(const struct input *input, int error,
 		    const struct trace_error *mistake)
@@ -208,7 +171,7 @@ static double share_read(const struct input *input)
 		return (double)input->references / (double)recipe->references;
 	if (!input->bytes_total)
 		return -1;
-	double share = (double)trace_bytes(input->trace) /
+	double share = (double)reftrace_bytes(input->trace) /
 		       (double)input->bytes_total;
 	return share < 1 ? share : 1;
 }
@@ -222,8 +185,8 @@ int input_next(struct input *input, const uint32_t **references, size_t *n)
 	*n = 0;
 	*references = input->portion;
 	while (!input->ended && got > 0 && *n < PORTION) {
-		got = trace_next(input->trace, input->pages + *n,
-				 input->writes + *n, PORTION - *n, &mistake);
+		got = reftrace_read(input->trace, input->pages + *n,
+				    input->writes + *n, PORTION - *n, &mistake);
 		input->ended = got == 0;
 		*n += got > 0 ? (size_t)got : 0;
 	}
@@ -231,9 +194,11 @@ int input_next(struct input *input, const uint32_t **references, size_t *n)
 		input_progress_end(input);
 		return complain(input, (int)got, &mistake);
 	}
-	int error = number(input, *n);
+	int error = numbers_translate(input->numbers, input->pages,
+				      input->writes, *n, input->portion);
 	if (error)
 		return failure(input->name, error);
+	input->wrote = input->wrote || memchr(input->writes, 1, *n);
 	input->references += *n;
 	cost_add(&input->cost, begin);
 	if (input->ended && input->references == 0 && !input->may_be_empty)
@@ -247,7 +212,17 @@ int input_next(struct input *input, const uint32_t **references, size_t *n)
 
 uint64_t input_page(const struct input *input, uint32_t page)
 {
-	return numbering_page(input->numbering, page);
+	return numbers_page(input->numbers, page);
+}
+
+uint32_t input_pages(const struct input *input)
+{
+	return numbers_distinct(input->numbers);
+}
+
+uint32_t input_bound(const struct input *input)
+{
+	return numbers_bound(input->numbers);
 }
 
 // ## Keeping

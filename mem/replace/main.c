@@ -11,7 +11,29 @@
 //
 //     $ build/mem/replace --policy=fifo,lru --string=7,0,1,2,0,3,0,4,2,3
 //
-// (sample)
+//     fifo: first in, first out, 3 frames
+//     reference  7 0 1 2 0 3 0 4 2 3
+//     frame 0    7 7 7 2 2 2 2 4 4 4
+//     frame 1      0 0 0 0 3 3 3 2 2
+//     frame 2        1 1 1 1 0 0 0 3
+//     fault      F F F F   F F F F F
+//     leaves           7   0 1 2 3 0
+//     9 faults
+//
+//     lru: least recently used, 3 frames
+//     reference  7 0 1 2 0 3 0 4 2 3
+//     frame 0    7 7 7 2 2 2 2 4 4 4
+//     frame 1      0 0 0 0 0 0 0 0 3
+//     frame 2        1 1 1 3 3 3 2 2
+//     fault      F F F F   F   F F F
+//     leaves           7   1   2 3 0
+//     8 faults
+//
+//     10 references to 6 pages
+//
+//     policy             frames         faults  hit ratio    write-backs
+//     fifo                    3              9    10.00 %              0
+//     lru                     3              8    20.00 %              0
 //
 // Try: --policy=all --frames=1-8, and look for a number that grows where it
 // should fall; --anomaly finds it for you. --generate=zipf --curve: how many

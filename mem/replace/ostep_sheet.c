@@ -160,12 +160,12 @@ static int ask(const struct sheet *sheet)
 		const struct sheet_step *step = &sheet->steps[i];
 		on = quiz_ask(&quiz, step->hit,
 			      "reference %zu, page %" PRId64
-			      ": a hit? (1 yes, 0 no)",
+			      ": is it a hit (1 yes, 0 no)",
 			      i + 1, step->page);
 		if (on && step->leaves)
 			on = quiz_ask(&quiz, (double)step->victim,
 				      "reference %zu, page %" PRId64
-				      ": which page leaves?",
+				      ": which page leaves",
 				      i + 1, step->page);
 	}
 	if (on)

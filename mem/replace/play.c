@@ -223,8 +223,11 @@ static int draw_svg(const struct request *request, const struct runs *runs)
 
 static void tell_of_future(const struct kept *kept)
 {
+	enum { WORTH_A_WORD = 10000 };
 	char text[HUMAN_BYTES];
 
+	if (kept->count < WORTH_A_WORD)
+		return;
 	printf("\nWho looks ahead needs the whole trace: %s of it were kept, "
 	       "8 bytes a\nreference.\n",
 	       human_size(text, kept->count * 8));
@@ -298,7 +301,7 @@ static int play_whole(struct input *input, struct runs *runs, struct kept *kept)
 		return status;
 	since = cost_now();
 	if (ahead)
-		future = future_of(kept, numbering_count(input->numbering));
+		future = future_of(kept, input_bound(input));
 	cost_add(&cost, since);
 	const struct replacement_future *seen = ahead ? &future : NULL;
 	if (request->quiz) {

@@ -3,10 +3,10 @@
 //     $ build/mem/replace --quiz --policy=lru --string=7,0,1,2,0,3
 //     lru: least recently used, 3 frames
 //     references: 7 0 1 2 0 3
-//     reference 1, page 7: a fault? (1 yes, 0 no) a number ...? 1
+//     reference 1, page 7: is it a fault (1 yes, 0 no)? 1
 //     right
 //     ...
-//     reference 4, page 2: which page leaves? a number ...? 0
+//     reference 4, page 2: which page leaves? 0
 //     wrong: it is 7.00
 
 #define _GNU_SOURCE
@@ -33,13 +33,13 @@ static void ask(void *context, const struct paging_step *s)
 		return;
 	quiz_ask(&a->quiz, !s->hit,
 		 "reference %" PRIu64 ", page %" PRIu64
-		 "%s: a fault? (1 yes, 0 no)",
+		 "%s: is it a fault (1 yes, 0 no)",
 		 s->index + 1, input_page(a->input, s->page),
 		 s->write ? ", written" : "");
 	if (s->victim != NO_PAGE && !a->quiz.ended)
 		quiz_ask(&a->quiz, (double)input_page(a->input, s->victim),
 			 "reference %" PRIu64 ", page %" PRIu64
-			 ": which page leaves?",
+			 ": which page leaves",
 			 s->index + 1, input_page(a->input, s->page));
 }
 
@@ -86,10 +86,10 @@ static int ask_one(struct input *input, const struct kept *kept,
 		exit(failure(policy->name, error));
 	paging_free(paging);
 	if (!a.quiz.ended)
-		quiz_ask(&a.quiz, (double)a.faults, "how many faults in all?");
+		quiz_ask(&a.quiz, (double)a.faults, "how many faults in all");
 	if (!a.quiz.ended && input->wrote)
 		quiz_ask(&a.quiz, (double)a.writebacks,
-			 "how many pages were written back?");
+			 "how many pages were written back");
 	return quiz_end(&a.quiz);
 }
 

@@ -1,7 +1,8 @@
 // replace.h - the parts of mem/replace
 //
 //   main.c, command.c   the command line
-//   input.c             the trace, portion by portion, its pages numbered
+//   input.c             the trace, portion by portion
+//   numbers.c           its pages as small numbers
 //   play.c              policies and frame counts over the trace, timed
 //   text.c, steps.c     for people: the table, the frames step by step
 //   json.c, svg.c       for programs, for papers
@@ -18,7 +19,6 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "mem/paging/numbering.h"
 #include "mem/paging/paging.h"
 #include "mem/policy/policy.h"
 #include "mem/trace/trace.h"
@@ -72,11 +72,10 @@ struct input {
 	int fd;
 	uint64_t bytes_total; // of a file; 0: nobody knows
 
-	struct numbering *numbering;
-	uint32_t *direct; // of small page numbers: the number given, plus 1
-	uint64_t *pages;  // a portion
+	uint64_t *pages; // a portion
 	uint8_t *writes;
 	uint32_t *portion;
+	struct numbers *numbers;
 
 	uint64_t references; // so far
 	bool wrote;          // one of them was a write
@@ -110,8 +109,23 @@ void kept_free(struct kept *kept);
 int input_keep(struct input *input, struct kept *kept, uint64_t most,
 	       const char *why);
 
-// The page's number in the trace.
+// The page's number in the trace; how many pages there were so far; and a number
+// that all pages are below.
 uint64_t input_page(const struct input *input, uint32_t page);
+uint32_t input_pages(const struct input *input);
+uint32_t input_bound(const struct input *input);
+
+// ## The numbers of pages (numbers.c)
+
+struct numbers *numbers_create(void); // exits where memory is out
+void numbers_free(struct numbers *numbers);
+
+// Translates a portion. 0 or -errno.
+int numbers_translate(struct numbers *numbers, const uint64_t *pages,
+		      const uint8_t *writes, size_t n, uint32_t *references);
+uint64_t numbers_page(const struct numbers *numbers, uint32_t page);
+uint32_t numbers_distinct(const struct numbers *numbers);
+uint32_t numbers_bound(const struct numbers *numbers);
 
 // A share of all work is done: shown from time to time. `what` is a word.
 void input_progress(struct input *input, double share, const char *what);

@@ -16,8 +16,7 @@ void show_table(const struct input *input, const struct played *played,
 {
 	printf("%" PRIu64 " reference%s to %" PRIu32 " page%s\n\n",
 	       input->references, input->references == 1 ? "" : "s",
-	       numbering_count(input->numbering),
-	       numbering_count(input->numbering) == 1 ? "" : "s");
+	       input_pages(input), input_pages(input) == 1 ? "" : "s");
 	printf("%-14s %10s %14s  %9s %14s\n", "policy", "frames", "faults",
 	       "hit ratio", "write-backs");
 	for (size_t i = 0; i < n; i++) {

@@ -144,23 +144,25 @@ bool lackey_line(const unsigned char *line, size_t n)
 	       fits(lackey, line, n, &access);
 }
 
-// A lone number without a letter could be anything; with a letter it is
-// hexadecimal.
+// Behind an event's name, or a long number with a letter among its digits, which
+// a page number of a text does not have. (Nor has perf comments in a line.)
 bool perf_line(const unsigned char *line, size_t n)
 {
+	enum { LONG = 5 };
+	const unsigned char *at = line, *end = line + n;
 	struct access access;
 	bool letter = false;
 
-	if (!fits(perf, line, n, &access))
+	if (!fits(perf, line, n, &access) || memchr(line, '#', n))
 		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (line[i] == ':')
-			return true;
-		if ((line[i] | 0x20) == 'x')
-			return false;
-		letter |= hex_digit(line[i]) >= 10 && hex_digit(line[i]) < 16;
-	}
-	return letter;
+	if (memchr(line, ':', n))
+		return true;
+	while (at < end && is_blank(*at))
+		at++;
+	const unsigned char *begin = at;
+	for (; at < end && hex_digit(*at) < 16; at++)
+		letter |= hex_digit(*at) >= 10;
+	return letter && at - begin >= LONG;
 }
 
 // ## Both

@@ -249,7 +249,7 @@ static void reader_close(struct trace *trace)
 	free(r);
 }
 
-int trace_open(int fd, enum trace_format format, uint64_t page_bytes,
+int reftrace_open(int fd, enum trace_format format, uint64_t page_bytes,
 	       struct trace **trace)
 {
 	static const struct trace_kindred kindred = { reader_read,
@@ -279,12 +279,12 @@ int trace_open(int fd, enum trace_format format, uint64_t page_bytes,
 	return 0;
 }
 
-enum trace_format trace_format_of(const struct trace *trace)
+enum trace_format reftrace_format_of(const struct trace *trace)
 {
 	return ((const struct reader *)trace)->format;
 }
 
-uint64_t trace_bytes(const struct trace *trace)
+uint64_t reftrace_bytes(const struct trace *trace)
 {
 	return ((const struct reader *)trace)->bytes;
 }

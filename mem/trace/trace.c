@@ -5,16 +5,16 @@
 
 #include "mem/trace/parts.h"
 
-const char *const trace_format_names[TRACE_FORMATS] = {
+const char *const reftrace_format_names[TRACE_FORMATS] = {
 	"detect", "text", "binary", "lackey", "perf",
 };
 
-const char *const trace_kind_names[TRACE_KINDS] = {
+const char *const reftrace_kind_names[TRACE_KINDS] = {
 	"zipf", "uniform", "scan", "loop", "phases",
 };
 
-ssize_t trace_next(struct trace *trace, uint64_t *pages, uint8_t *writes,
-		   size_t most, struct trace_error *error)
+ssize_t reftrace_read(struct trace *trace, uint64_t *pages, uint8_t *writes,
+		      size_t most, struct trace_error *error)
 {
 	struct portion portion = { pages, writes, 0, most };
 	int failed = trace->kindred->read(trace, &portion, error);
@@ -23,7 +23,7 @@ ssize_t trace_next(struct trace *trace, uint64_t *pages, uint8_t *writes,
 	return portion.n ? (ssize_t)portion.n : failed;
 }
 
-void trace_close(struct trace *trace)
+void reftrace_close(struct trace *trace)
 {
 	if (trace)
 		trace->kindred->close(trace);

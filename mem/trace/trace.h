@@ -43,7 +43,7 @@ enum trace_format {
 	TRACE_FORMATS
 };
 
-extern const char *const trace_format_names[TRACE_FORMATS]; // "detect" ...
+extern const char *const reftrace_format_names[TRACE_FORMATS]; // "detect" ...
 
 enum { TRACE_TEXT_BYTES = 200 };
 
@@ -57,14 +57,14 @@ struct trace_error {
 // Reads from `fd`, which stays the caller's. `page_bytes`, at least 1, is what
 // addresses are divided by; page numbers are taken as they are. Nothing is read
 // yet. Returns 0 or -ENOMEM, -EINVAL (page_bytes is 0).
-int trace_open(int fd, enum trace_format format, uint64_t page_bytes,
-	       struct trace **trace);
+int reftrace_open(int fd, enum trace_format format, uint64_t page_bytes,
+		  struct trace **trace);
 
-// The format; TRACE_DETECT until the first trace_next.
-enum trace_format trace_format_of(const struct trace *trace);
+// The format; TRACE_DETECT until the first reftrace_read.
+enum trace_format reftrace_format_of(const struct trace *trace);
 
 // How many bytes were read so far.
-uint64_t trace_bytes(const struct trace *trace);
+uint64_t reftrace_bytes(const struct trace *trace);
 
 // ## Generators
 
@@ -77,7 +77,7 @@ enum trace_kind {
 	TRACE_KINDS
 };
 
-extern const char *const trace_kind_names[TRACE_KINDS]; // "zipf" ...
+extern const char *const reftrace_kind_names[TRACE_KINDS]; // "zipf" ...
 
 // A program works on a few pages for a while, then on others: in each phase 99 of
 // 100 references go to `locality` pages in a row, all as often, the others
@@ -103,7 +103,7 @@ enum { TRACE_MOST_ZIPF = 1 << 28 };
 // discrete random variables with general distributions", ACM Transactions on
 // Mathematical Software 3, 1977; built as Vose, IEEE Transactions on Software
 // Engineering 17, 1991). Returns 0, -ENOMEM, or -EINVAL (out of the ranges above).
-int trace_generate(const struct trace_recipe *recipe, struct trace **trace);
+int reftrace_generate(const struct trace_recipe *recipe, struct trace **trace);
 
 // ## Both
 
@@ -111,14 +111,14 @@ int trace_generate(const struct trace_recipe *recipe, struct trace **trace);
 // a write, 0 for a read. Returns how many; 0 at the end; -EINVAL where the input is
 // wrong (*error says what; those before it were returned by earlier calls), or
 // -errno of read(2). O(1) a reference.
-ssize_t trace_next(struct trace *trace, uint64_t *pages, uint8_t *writes,
-		   size_t most, struct trace_error *error);
+ssize_t reftrace_read(struct trace *trace, uint64_t *pages, uint8_t *writes,
+		      size_t most, struct trace_error *error);
 
-void trace_close(struct trace *trace);
+void reftrace_close(struct trace *trace);
 
 // What sparse does to a page number: a bijection of 64 bits (the finaliser of
 // SplitMix64, see random.h).
-static inline uint64_t trace_scatter(uint64_t page)
+static inline uint64_t reftrace_scatter(uint64_t page)
 {
 	page = (page ^ (page >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
 	page = (page ^ (page >> 27)) * UINT64_C(0x94d049bb133111eb);
