@@ -34,6 +34,7 @@ enum name_kind {
 	NAME_SYSV_MSG,  // msgget(2)
 	NAME_SYSV_SHM,  // shmget(2)
 	NAME_SYSV_SEM,  // semget(2)
+	NAME_CGROUP,    // a control group, at the top of its hierarchy
 	NAME_KINDS
 };
 
@@ -44,9 +45,9 @@ enum { NAME_BYTES = 256 };
 // is there, but it is not ours, not private, or a link.
 int names_open(void);
 
-// A fresh name, written to the ledger. For the POSIX kinds "/oslab...."; for
-// NAME_PATH and NAME_DIRECTORY an absolute path in the ledger's directory
-// (short enough for sun_path). The caller makes the object.
+// A fresh name, written to the ledger. For the POSIX kinds and a control group
+// "/oslab...."; for NAME_PATH and NAME_DIRECTORY an absolute path in the ledger's
+// directory (short enough for sun_path). The caller makes the object.
 int names_fresh(enum name_kind kind, char name[NAME_BYTES]);
 
 // A fresh key for a SysV kind, one that no object had a moment ago, written to

@@ -26,6 +26,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cgroup.h"
+
 static int removed(int result)
 {
 	if (result == 0)
@@ -190,6 +192,13 @@ static int remove_path(int parent, const char *name)
 	return error ? error : removed(unlinkat(parent, name, AT_REMOVEDIR));
 }
 
+// At the top of whichever hierarchy it was made in.
+static int remove_cgroup(int directory, const char *label)
+{
+	(void)directory;
+	return cgroup_remove(label + 1);
+}
+
 const struct object_kind object_kinds[NAME_KINDS] = {
 	[NAME_SHM] = { "shm", "/oslab.", remove_shm },
 	[NAME_SEM] = { "sem", "/oslab.", remove_sem },
@@ -200,6 +209,7 @@ const struct object_kind object_kinds[NAME_KINDS] = {
 	[NAME_SYSV_MSG] = { "sysv-msg", NULL, remove_msg },
 	[NAME_SYSV_SHM] = { "sysv-shm", NULL, remove_shmid },
 	[NAME_SYSV_SEM] = { "sysv-sem", NULL, remove_semid },
+	[NAME_CGROUP] = { "cgroup", "/oslab.", remove_cgroup },
 };
 
 // Whatever a ledger holds, nothing but ours is removed: of POSIX names those

@@ -74,6 +74,7 @@ static const struct row {
 	{ "segment", segment_suite, "mem/" },
 	{ "fragment", fragment_suite, "mem/" },
 	{ "replace", replace_suite, "mem/" },
+	{ "overcommit", overcommit_suite, "mem/" },
 	{ "device", device_suite, "fs/ext2/" },
 	{ "ext2", ext2_suite, "fs/ext2/" },
 	{ "content", content_suite, "fs/ext2/" },

@@ -41,11 +41,11 @@ enum operation_kind { OPERATION_ALLOC, OPERATION_FREE, OPERATION_SKIPPED };
 
 struct operation {
 	enum operation_kind kind;
-	int64_t index;    // of the pointer
-	int64_t size;     // alloc: asked for
-	int64_t result;   // as the course prints it
-	bool done;        // it succeeded
-	uint64_t address; // free: where the block was, in the strip
+	int64_t index;              // of the pointer
+	int64_t size;               // alloc: asked for
+	int64_t result;             // as the course prints it
+	bool done;                  // it succeeded
+	uint64_t address;           // free: where the block was, in the strip
 	struct placement placement; // alloc
 	size_t holes_before;
 };
