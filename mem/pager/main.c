@@ -53,11 +53,19 @@ static const struct scene scenes[] = {
 	{ 0 }
 };
 
+static const struct tool tools[] = {
+	{ "compare", "WORK... [OPTION...]",
+	  "a work under policies of your choice, real and simulated",
+	  tool_compare },
+	{ 0 }
+};
+
 static const struct lab lab = {
 	.name = "mem/pager",
 	.summary = "replaces real pages, with the policies of the model",
 	.chapter = "15 · Page replacement",
 	.scenes = scenes,
+	.tools = tools,
 };
 
 int main(int argc, char **argv)

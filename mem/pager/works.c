@@ -14,9 +14,6 @@
 #include "mem/pager/play.h"
 #include "mem/pager/scenes.h"
 
-const struct work *const works[] = { &work_ijk,  &work_ikj,   &work_quicksort,
-				     &work_join, &work_graph, NULL };
-
 // Policies that need no tracking: the work runs at nearly full speed.
 static const char *const quick[] = { "fifo",   "second-chance", "nur",
 				     "random", "opt",           NULL };
