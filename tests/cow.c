@@ -21,12 +21,6 @@
 #include "mem/pages/pages.h"
 #include "mem/stretch/stretch.h"
 
-#ifdef OSLAB_SANITIZED
-static const bool sanitized = true;
-#else
-static const bool sanitized = false;
-#endif
-
 enum { SMALL_SLOTS = 4, ARRANGEMENTS = 24, SEEDS = 24000 };
 
 static struct chase chase_of(size_t slots, size_t slot_bytes)
@@ -234,7 +228,7 @@ START_TEST(cow_stretch_small)
 	ck_assert(there[0] && there[1] && there[2]);
 	ck_assert_int_eq(stretch.memory[2 * page], 'x');
 	ck_assert_int_eq(stretch_huge_bytes(&stretch), 0);
-	if (!sanitized) {
+	if (!sanitized()) {
 		ck_assert(may_touch(stretch.memory + 3 * page - 1));
 		ck_assert(!may_touch(stretch.memory + 3 * page));
 		ck_assert(!may_touch(stretch.memory - 1));
@@ -242,7 +236,7 @@ START_TEST(cow_stretch_small)
 	stretch_free(&stretch);
 	ck_assert_ptr_null(stretch.memory);
 	stretch_free(&stretch);
-	if (!sanitized)
+	if (!sanitized())
 		ck_assert_uint_eq(mappings(), before);
 }
 END_TEST
@@ -277,7 +271,7 @@ START_TEST(cow_stretch_without_room)
 	struct stretch stretch;
 	size_t before = mappings();
 
-	if (sanitized)
+	if (sanitized())
 		SKIP("a sanitizer needs room itself");
 	struct rlimit limit;
 	ck_assert_int_eq(getrlimit(RLIMIT_AS, &limit), 0);

@@ -13,12 +13,6 @@
 #include "interrupt.h"
 #include "mem/stretch/stretch.h"
 
-#ifdef OSLAB_SANITIZED
-static const bool sanitized = true;
-#else
-static const bool sanitized = false;
-#endif
-
 // In front of what an ordinary user shall run in the folder $D.
 #define AS_USER                                                          \
 	"as=; [ $(id -u) != 0 ] || as='setpriv --reuid=65534 "           \
@@ -87,7 +81,7 @@ START_TEST(cow_play_without_proc)
 		 scenes[_i]);
 	if (geteuid() != 0)
 		SKIP("only root can take /proc away");
-	if (sanitized)
+	if (sanitized())
 		SKIP("a sanitizer needs /proc itself");
 	struct outcome got = run_shell(command);
 	if (got.exit == 70) {

@@ -9,12 +9,6 @@
 
 #include "cow_parts.h"
 
-#ifdef OSLAB_SANITIZED
-static const bool sanitized = true;
-#else
-static const bool sanitized = false;
-#endif
-
 static const struct {
 	const char *arguments;
 	int exit;
@@ -168,7 +162,7 @@ START_TEST(cow_tool_no_room)
 					     "chase" };
 	char command[160];
 
-	if (sanitized)
+	if (sanitized())
 		SKIP("a sanitizer needs room itself");
 	snprintf(command, sizeof command,
 		 "ulimit -v 300000; $B/mem/tlb %s --max=512M", tools[_i]);
