@@ -17,7 +17,7 @@
 
 #include "lab.h"
 #include "mem/anatomy/anatomy.h"
-#include "options.h"
+#include "supervisor.h"
 
 enum { MIB = 1024 * 1024, LINE = 256 * 1024, FRAME = 16 * 1024, STEP = 4096 };
 
@@ -311,6 +311,9 @@ static void meet_guard_page(void)
 
 void scene_guard(void)
 {
+	if (!proc_is_ours())
+		skip("/proc shows another PID namespace than ours: mount it "
+		     "anew (unshare --mount-proc)");
 	meet_limit();
 	meet_neighbour();
 	meet_guard_page();
