@@ -177,6 +177,7 @@ static void *page_for_reading(void)
 
 void scene_rights(void)
 {
+	need_plain_memory();
 
 	claim(is_refused("write to main", write_to, (const void *)main,
 			 SEGV_ACCERR),

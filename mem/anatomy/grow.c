@@ -170,6 +170,7 @@ static void grow_mappings(void)
 
 void scene_grow(void)
 {
+	need_plain_memory();
 	grow_heap();
 	grow_stack();
 	grow_mappings();
