@@ -38,6 +38,10 @@ enum { MALLOC_IS_KNOWN = false };
 // Where things of this run are. They stay (two blocks are never freed).
 void own_marks(struct mark marks[MARKS]);
 
+// Leaves the scene under ThreadSanitizer, which wants memory at fixed addresses and
+// watches each access to it.
+void need_plain_memory(void);
+
 extern const char a_constant[];
 extern int a_global;
 int main(int argc, char **argv);

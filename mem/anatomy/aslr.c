@@ -25,15 +25,6 @@
 #include "mem/of/of.h"
 #include "options.h"
 
-#ifndef __has_feature
-#define __has_feature(feature) 0
-#endif
-#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
-enum { HAS_FIXED_PLACES = true };
-#else
-enum { HAS_FIXED_PLACES = false };
-#endif
-
 enum { DRAWS = 32, OUTPUT = 4096 };
 
 // ## The tool: a line each, "ADDRESS NAME"
@@ -255,10 +246,8 @@ void scene_aslr(void)
 	struct mark marks[MARKS];
 	char line[HOST_TEXT];
 
+	need_plain_memory();
 	own_marks(marks);
-	if (HAS_FIXED_PLACES)
-		skip("ThreadSanitizer wants memory at fixed addresses: build "
-		     "without");
 	if (!host_line("/proc/sys/kernel/randomize_va_space", line,
 		       sizeof line))
 		skip("no /proc/sys/kernel/randomize_va_space: it takes "

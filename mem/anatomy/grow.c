@@ -17,7 +17,7 @@
 
 #include "lab.h"
 #include "mem/anatomy/anatomy.h"
-#include "options.h"
+#include "supervisor.h"
 
 enum { MIB = 1024 * 1024, LINE = 256 * 1024, FRAME = 16 * 1024, STEP = 4096 };
 
@@ -170,6 +170,7 @@ static void grow_mappings(void)
 
 void scene_grow(void)
 {
+	need_plain_memory();
 	grow_heap();
 	grow_stack();
 	grow_mappings();
@@ -311,6 +312,9 @@ static void meet_guard_page(void)
 
 void scene_guard(void)
 {
+	if (!proc_is_ours())
+		skip("/proc shows another PID namespace than ours: mount it "
+		     "anew (unshare --mount-proc)");
 	meet_limit();
 	meet_neighbour();
 	meet_guard_page();

@@ -39,6 +39,17 @@ static uintptr_t middle_of_zeros(void)
 	return (uintptr_t)(zeros + sizeof zeros / 2);
 }
 
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+
+void need_plain_memory(void)
+{
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+	skip("ThreadSanitizer lays out memory its own way: build without");
+#endif
+}
+
 void own_marks(struct mark marks[MARKS])
 {
 	static void *small, *large;
