@@ -32,7 +32,7 @@
 // worksheet, --ostep=multilevel --quiz: a machine so small that all its memory is
 // on the page. In `growth`, touch the pages from the far end: does it matter?
 //
-// Read next: split.c, levels.c, size.c, growth.c, canonical.c in this folder;
+// Read next: pair.c, levels.c, size.c, growth.c, canonical.c in this folder;
 // mem/tables (the arithmetic); mem/translate (which frame it is), mem/demand (when
 // a page gets one), mem/tlb (why the walk is not taken each time).
 // Sources: Intel SDM volume 3A, "Paging"; volume 1, "Canonical Addressing";
@@ -46,7 +46,7 @@
 #include "mem/walk/walk.h"
 
 static const struct scene scenes[] = {
-	{ "split",     "v = (p, d)",                         scene_split },
+	{ "pair",      "v = (p, d)",                         scene_pair },
 	{ "levels",    "an index for each level",            scene_levels },
 	{ "flat",      "a flat table against the tables there are", scene_flat },
 	{ "growth",    "the tables that a page takes",       scene_growth },

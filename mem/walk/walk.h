@@ -3,7 +3,7 @@
 //   main.c       the table of scenes
 //   picture.c    an address as a row of bits in groups
 //   here.c       the shape of this machine's tables
-//   split.c      v = (p, d): the scene
+//   pair.c       v = (p, d)
 //   levels.c     one index a level; what two addresses share
 //   size.c       a flat table against the tables there are
 //   growth.c     the tables that a page takes, predicted and counted
@@ -20,7 +20,7 @@
 #include "mem/tables/tables.h"
 
 // The scenes.
-void scene_split(void);
+void scene_pair(void);
 void scene_levels(void);
 void scene_flat(void);
 void scene_growth(void);

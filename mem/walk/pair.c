@@ -85,7 +85,7 @@ static void show_32_bits(void)
 		must(munmap(low, page_bytes()));
 }
 
-void scene_split(void)
+void scene_pair(void)
 {
 	size_t page = page_bytes();
 	unsigned bits = (unsigned)__builtin_ctzl(page);
@@ -95,7 +95,7 @@ void scene_split(void)
 		const char *what;
 		uintptr_t address;
 	} mine[] = {
-		{ "a function", (uintptr_t)scene_split },
+		{ "a function", (uintptr_t)scene_pair },
 		{ "a global variable", (uintptr_t)&in_data },
 		{ "a block of malloc", (uintptr_t)on_heap },
 		{ "a local variable", (uintptr_t)&on_stack },
