@@ -54,9 +54,10 @@ int reach_init(struct reach *reach, size_t bytes, int rounds)
 			return -ENOMEM;
 	}
 	for (size_t p = LEAST_PAGES; p <= most; p *= 2) {
+		size_t between = p + p / 2;
 		reach->pages[reach->sizes++] = (double)p;
-		if (p + p / 2 <= most)
-			reach->pages[reach->sizes++] = (double)(p + p / 2);
+		if (between <= most)
+			reach->pages[reach->sizes++] = (double)between;
 	}
 	return 0;
 }
@@ -230,9 +231,10 @@ void scene_reach(void)
 	char why[STRETCH_TEXT], size[HUMAN_BYTES];
 	size_t piece = huge_page_bytes();
 
-	if (!piece || piece > MOST_HUGE_PAGE)
-		skip("%s", piece ? "a huge page is larger than 32 MiB here"
-				 : stretch_why_small(why));
+	if (piece == 0)
+		skip("%s", stretch_why_small(why));
+	if (piece > MOST_HUGE_PAGE)
+		skip("a huge page is larger than 32 MiB here");
 	make(&small, SCENE_BYTES, false);
 	make(&huge, SCENE_BYTES, true);
 	size_t pages = small.bytes / page_bytes();
