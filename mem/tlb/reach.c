@@ -243,8 +243,8 @@ void scene_reach(void)
 	size_t huge_bytes = huge_bytes_in(&huge);
 	say("%zu pages touched: %ld faults with pages of %s", pages,
 	    small_faults, human_size(size, page_bytes()));
-	say("huge pages allowed: %ld faults; %zu huge pages hold %s",
-	    huge_faults, huge_bytes / piece, human_size(size, huge_bytes));
+	say("huge pages allowed: %ld faults; they hold %s", huge_faults,
+	    human_size(size, huge_bytes));
 	claim(small_faults >= (long)pages && huge_bytes_in(&small) == 0,
 	      "of small pages each costs a fault at the first touch");
 	if (huge_bytes < huge.bytes)
