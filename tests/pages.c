@@ -19,6 +19,7 @@
 #include "labs.h"
 #include "mem/pages/pages.h"
 #include "mem/pages/parts.h"
+#include "pages_parts.h"
 
 enum { ORDINARY = 65534, PAGES = 8 };
 
@@ -655,6 +656,7 @@ Suite *pages_suite(void)
 	TCase *tcase = tcase_create("pages");
 
 	suite_add_tcase(suite, tcase);
+	suite_add_tcase(suite, pages_tools_tcase());
 	tcase_add_test(tcase, pages_maps_of_the_manual);
 	tcase_add_test(tcase, pages_maps_of_kinds);
 	tcase_add_test(tcase, pages_maps_that_are_none);

@@ -9,63 +9,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "draw.h"
 #include "mem/pages/pages.h"
-
-// --- regions.c: mappings by what they are for -----------------------------------
-
-enum part {
-	PART_TEXT,      // the program's instructions
-	PART_CONSTANTS, // what it may only read
-	PART_DATA,      // global variables with a value in the file
-	PART_BSS,       // those that begin as zero, and are not in the file
-	PART_HEAP,
-	PART_FILE, // another file: libraries ...
-	PART_ANONYMOUS,
-	PART_SHARED,
-	PART_STACK,
-	PART_KERNEL,
-	PARTS
-};
-
-struct region {
-	uintptr_t begin, end;
-	enum part part;
-	const struct mapping *first; // of the mappings in it
-	size_t mappings;
-};
-
-struct space {
-	struct maps maps;
-	size_t count;
-	struct region *regions; // ascending
-	char program[4096];     // the file that it executes, "" if not known
-};
-
-// The address space of a process (0: the caller's). A region is one mapping, or
-// neighbours of one file. 0 or -errno; space_free also after an error.
-int space_read(struct space *space, pid_t pid);
-void space_free(struct space *space);
-
-// The region that holds an address, or NULL.
-const struct region *space_find(const struct space *space, uintptr_t address);
-
-// "heap", "libc.so.6": what to call it.
-const char *region_name(const struct region *region);
-
-// --- picture.c ------------------------------------------------------------------
-
-struct mark {
-	const char *name; // "main"
-	uintptr_t address;
-};
-
-// High addresses on top, as on most blackboards. One line is `scale` bytes of a
-// region, or less (0: chosen so that all takes about 40 lines); a gap is one line.
-// Only regions that overlap [begin, end). A string of the caller's, or NULL.
-char *space_picture(const struct space *space, const struct canvas *canvas,
-		    const struct mark *marks, size_t mark_count, size_t scale,
-		    uintptr_t begin, uintptr_t end);
+#include "mem/layout/layout.h"
 
 // --- own.c: marks of this program -------------------------------------------------
 
@@ -81,6 +26,14 @@ enum {
 	MARK_LOCAL,
 	MARKS
 };
+
+// Whether malloc is glibc's, of which we know where it takes its blocks; a
+// sanitizer has its own.
+#if defined(__GLIBC__) && !defined(OSLAB_SANITIZED)
+enum { MALLOC_IS_KNOWN = true };
+#else
+enum { MALLOC_IS_KNOWN = false };
+#endif
 
 // Where things of this run are. They stay (two blocks are never freed).
 void own_marks(struct mark marks[MARKS]);

@@ -17,36 +17,36 @@
 
 #include "lab.h"
 #include "mem/anatomy/anatomy.h"
-#include "options.h"
+#include "supervisor.h"
 
-enum { MIB = 1024 * 1024, LINE = 256 * 1024, FRAME = 16 * 1024 };
+enum { MIB = 1024 * 1024, LINE = 256 * 1024, FRAME = 16 * 1024, STEP = 4096 };
 
 // The heap or the stack as it is now; from 0 to 0 if there is none.
 static struct region now(enum part part)
 {
-	struct space space;
+	struct layout layout;
 	struct region copy = { 0 };
 
-	must_neg(space_read(&space, 0));
-	for (size_t i = 0; i < space.count; i++)
-		if (space.regions[i].part == part)
-			copy = space.regions[i];
-	space_free(&space);
+	must_neg(layout_read(&layout, 0));
+	for (size_t i = 0; i < layout.count; i++)
+		if (layout.regions[i].part == part)
+			copy = layout.regions[i];
+	layout_free(&layout);
 	copy.first = NULL; // gone
 	return copy;
 }
 
 static void draw_part(uintptr_t begin, uintptr_t end, const struct mark *mark)
 {
-	struct space space;
+	struct layout layout;
 	struct canvas canvas = canvas_of(STDOUT_FILENO);
 
-	must_neg(space_read(&space, 0));
+	must_neg(layout_read(&layout, 0));
 	char *picture = must_ptr(
-		space_picture(&space, &canvas, mark, 1, LINE, begin, end));
+		layout_picture(&layout, &canvas, mark, 1, LINE, begin, end));
 	show(picture);
 	free(picture);
-	space_free(&space);
+	layout_free(&layout);
 }
 
 static uintptr_t round_up(uintptr_t address)
@@ -87,8 +87,8 @@ descend(size_t bytes, void (*then)(void *), void *argument)
 {
 	volatile char frame[FRAME];
 
-	for (size_t i = sizeof frame; i >= page_bytes(); i -= page_bytes())
-		frame[i - page_bytes()] = 1;
+	for (size_t i = FRAME; i >= STEP; i -= STEP)
+		frame[i - STEP] = 1;
 	uintptr_t lowest = bytes > FRAME
 				   ? descend(bytes - FRAME, then, argument)
 				   : (uintptr_t)__builtin_frame_address(0);
@@ -311,6 +311,9 @@ static void meet_guard_page(void)
 
 void scene_guard(void)
 {
+	if (!proc_is_ours())
+		skip("/proc shows another PID namespace than ours: mount it "
+		     "anew (unshare --mount-proc)");
 	meet_limit();
 	meet_neighbour();
 	meet_guard_page();

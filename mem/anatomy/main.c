@@ -13,12 +13,29 @@
 //     $ build/mem/anatomy picture        one of them
 //     $ build/mem/anatomy --of=PID       another process
 //
+//     $ build/mem/anatomy picture
+//     7ffe745a5000 │wwww│ stack             rw-p   132 KiB  ◂ a local
+//                  ┆    ┆ 159 GiB not mapped
+//     7fd699946000 │xxxx│ [vdso]            r-xp     8 KiB  ◂ the vDSO
+//                  │rrrr│ libc.so.6          (5)  1.83 MiB
+//                  │xxxx│ ◂ getenv
+//                  ┆    ┆ 41.8 TiB not mapped
+//     560c07d3a000 │wwww│ heap              rw-p   132 KiB  ◂ a small malloc
+//                  ┆    ┆ 693 MiB not mapped
+//                  │wwww│ bss               rw-p   264 KiB
+//     560bdc808000 │wwww│ ◂ a global of zeros
+//     560bdc807000 │wwww│ data              rw-p     4 KiB  ◂ a global
+//     560bdc7fe000 │rrrr│ constants         r--p    28 KiB  ◂ a constant
+//     560bdc7ee000 │xxxx│ text              r-xp    64 KiB  ◂ main
+//
+// (some lines of 45; x execute, w write, r read)
+//
 // Try: give `zeros` in own.c a first value other than 0, and look at the size of
 // the program (ls -l, size(1)): which part has grown? Compare --of= your shell with
 // --of= a browser. Run `picture` under `setarch -R`.
 //
-// Read next: regions.c (what is what), picture.c, own.c, grow.c, faults.c, aslr.c in
-// this folder; mem/translate (what is behind an address), mem/walk.
+// Read next: own.c, grow.c, faults.c, aslr.c in this folder; mem/layout (what is what,
+// and the picture); mem/translate (what is behind an address), mem/walk.
 // Sources: proc_pid_maps(5), elf(5), brk(2), mmap(2), sigaltstack(2), mprotect(2),
 // personality(2), malloc(3), mallopt(3), vdso(7); Linux,
 // Documentation/admin-guide/sysctl/kernel.rst (randomize_va_space).

@@ -71,30 +71,30 @@ static json_t *json_mapping(const struct mapping *mapping,
 		"part", of_name(region_name(region))));
 }
 
-static void print_json(const struct space *space, pid_t pid)
+static void print_json(const struct layout *layout, pid_t pid)
 {
 	json_t *mappings = must_ptr(json_array());
 
-	for (size_t i = 0; i < space->maps.count; i++) {
-		const struct mapping *mapping = &space->maps.all[i];
+	for (size_t i = 0; i < layout->maps.count; i++) {
+		const struct mapping *mapping = &layout->maps.all[i];
 		must(json_array_append_new(
 			mappings,
 			json_mapping(mapping,
-				     space_find(space, mapping->begin))));
+				     layout_find(layout, mapping->begin))));
 	}
 	json_t *all = must_ptr(json_pack("{s:s, s:i, s:o, s:o}", "program",
 					 "mem/anatomy", "pid", (int)pid, "file",
-					 of_name(space->program), "mappings",
+					 of_name(layout->program), "mappings",
 					 mappings));
 
 	of_print(all);
 }
 
-static void print_picture(const struct space *space)
+static void print_picture(const struct layout *layout)
 {
 	struct canvas canvas = canvas_of(STDOUT_FILENO);
 	char *picture = must_ptr(
-		space_picture(space, &canvas, NULL, 0, 0, 0, INTPTR_MAX));
+		layout_picture(layout, &canvas, NULL, 0, 0, 0, INTPTR_MAX));
 
 	fputs(picture, stdout);
 	free(picture);
@@ -102,7 +102,7 @@ static void print_picture(const struct space *space)
 
 int of_main(int argc, char **argv)
 {
-	static struct space space;
+	static struct layout layout;
 	struct wish wish = { 0 };
 	const struct argp argp = {
 		.options = options,
@@ -114,15 +114,15 @@ int of_main(int argc, char **argv)
 	};
 
 	must_zero(argp_parse(&argp, argc, argv, 0, NULL, &wish));
-	int error = space_read(&space, wish.pid);
-	if (error || space.count == 0) {
-		space_free(&space);
+	int error = layout_read(&layout, wish.pid);
+	if (error || layout.count == 0) {
+		layout_free(&layout);
 		return of_cannot(wish.pid, error);
 	}
 	if (wish.json)
-		print_json(&space, wish.pid);
+		print_json(&layout, wish.pid);
 	else
-		print_picture(&space);
-	space_free(&space);
+		print_picture(&layout);
+	layout_free(&layout);
 	return options_end(EXIT_SUCCESS);
 }

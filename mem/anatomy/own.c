@@ -64,33 +64,27 @@ void own_marks(struct mark marks[MARKS])
 
 // ## The picture
 
-#if defined(__GLIBC__) && !defined(OSLAB_SANITIZED)
-enum { MALLOC_IS_KNOWN = true };
-#else
-enum { MALLOC_IS_KNOWN = false };
-#endif
-
-static const struct mapping *home(const struct space *space,
+static const struct mapping *home(const struct layout *layout,
 				  const struct mark *mark)
 {
-	const struct mapping *found = maps_find(&space->maps, mark->address);
+	const struct mapping *found = maps_find(&layout->maps, mark->address);
 
 	if (!found)
 		claim(false, "%s is mapped", mark->name);
 	return found;
 }
 
-static enum part part_at(const struct space *space, const struct mark *mark)
+static enum part part_at(const struct layout *layout, const struct mark *mark)
 {
-	const struct region *region = space_find(space, mark->address);
+	const struct region *region = layout_find(layout, mark->address);
 
 	return region ? region->part : PARTS;
 }
 
-static void claim_blocks(const struct space *space, const struct mark *marks)
+static void claim_blocks(const struct layout *layout, const struct mark *marks)
 {
-	const struct mapping *small = home(space, &marks[MARK_SMALL]),
-			     *large = home(space, &marks[MARK_LARGE]);
+	const struct mapping *small = home(layout, &marks[MARK_SMALL]),
+			     *large = home(layout, &marks[MARK_LARGE]);
 
 	if (small->kind != MAPPING_HEAP && !MALLOC_IS_KNOWN)
 		say("this malloc takes small blocks from mmap, not from brk");
@@ -105,37 +99,37 @@ static void claim_blocks(const struct space *space, const struct mark *marks)
 void scene_picture(void)
 {
 	struct mark marks[MARKS];
-	struct space space;
+	struct layout layout;
 	struct canvas canvas = canvas_of(STDOUT_FILENO);
 
 	own_marks(marks);
-	must_neg(space_read(&space, 0));
-	char *picture = must_ptr(
-		space_picture(&space, &canvas, marks, MARKS, 0, 0, INTPTR_MAX));
+	must_neg(layout_read(&layout, 0));
+	char *picture = must_ptr(layout_picture(&layout, &canvas, marks, MARKS,
+						0, 0, INTPTR_MAX));
 	say("process %d, from the highest address to the lowest:", getpid());
 	show(picture);
 	free(picture);
 
-	const struct mapping *text = home(&space, &marks[MARK_MAIN]),
-			     *constant = home(&space, &marks[MARK_CONSTANT]),
-			     *global = home(&space, &marks[MARK_GLOBAL]),
-			     *zero = home(&space, &marks[MARK_ZERO]),
-			     *stack = home(&space, &marks[MARK_LOCAL]);
+	const struct mapping *text = home(&layout, &marks[MARK_MAIN]),
+			     *constant = home(&layout, &marks[MARK_CONSTANT]),
+			     *global = home(&layout, &marks[MARK_GLOBAL]),
+			     *zero = home(&layout, &marks[MARK_ZERO]),
+			     *stack = home(&layout, &marks[MARK_LOCAL]);
 	claim(text->execute && !text->write &&
-		      part_at(&space, &marks[MARK_MAIN]) == PART_TEXT,
+		      part_at(&layout, &marks[MARK_MAIN]) == PART_TEXT,
 	      "main lies in the text: executable, not writable");
 	claim(!constant->write, "a constant lies where nothing is written");
 	claim(global->write && !global->execute &&
-		      part_at(&space, &marks[MARK_GLOBAL]) == PART_DATA,
+		      part_at(&layout, &marks[MARK_GLOBAL]) == PART_DATA,
 	      "a global lies in the data: writable, not executable");
 	claim(zero->kind != MAPPING_FILE && zero->write,
 	      "what begins as zero is in no file");
-	claim_blocks(&space, marks);
+	claim_blocks(&layout, marks);
 	claim(stack->kind == MAPPING_STACK && stack->write && !stack->execute,
 	      "a local lies on the stack");
 	claim(marks[MARK_MAIN].address < marks[MARK_GLOBAL].address &&
 		      marks[MARK_GLOBAL].address < marks[MARK_ZERO].address &&
 		      marks[MARK_ZERO].address < marks[MARK_LOCAL].address,
 	      "from below: text, data, bss, and the stack above them all");
-	space_free(&space);
+	layout_free(&layout);
 }

@@ -31,7 +31,8 @@ int of_cannot(pid_t pid, int error)
 	case -EPERM:
 		return option_complain(OF_MISSING,
 				       "--of=%d: I may not look at this "
-				       "process: be its user, or root",
+				       "process: be its user, or root (with "
+				       "CAP_SYS_PTRACE)",
 				       pid);
 	default:
 		return option_complain(EXIT_FAILURE, "--of=%d: %s", pid,

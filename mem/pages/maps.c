@@ -148,6 +148,8 @@ int maps_read(struct maps *maps, pid_t pid)
 	if (result == -ESRCH || (result == 0 && maps->count == 0))
 		result = process_is_kernels(folder) ? 0 : -ESRCH;
 	close(folder);
+	if (result < 0)
+		maps_free(maps);
 	return result;
 }
 

@@ -74,7 +74,7 @@ struct maps {
 
 // Reads them all. A kernel thread has none (count 0). The mappings may change
 // while they are read, unless the process is the caller or stands still.
-// O(count); maps_free releases it (also after an error).
+// O(count); maps_free releases it (after an error there is nothing to release).
 int maps_read(struct maps *maps, pid_t pid);
 void maps_free(struct maps *maps);
 

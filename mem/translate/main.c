@@ -16,7 +16,12 @@
 //     $ build/mem/translate --of=PID ADDRESS...
 //
 //     fork · one address, two values, two frames
-//     [...]
+//         0.64 ms  main     at 0x7f7ad5402000 I read 1, and the child reads 2:
+//     who     address         frame     count  flags
+//     parent  0x7f7ad5402000  0x179d21      1  uptodate,lru,mmap,anon,swapbacked
+//     child   0x7f7ad5402000  0x12f43b      1  uptodate,mmap,anon,swapbacked
+//                  ✓ one address, two values
+//                  ✓ one address, two frames
 //
 // Try: in `fork`, let the child only read, and then the parent write. Who keeps the
 // old frame? Take an address from /proc/PID/maps of your shell, and ask the tool for

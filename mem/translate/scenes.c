@@ -21,6 +21,7 @@
 #include "mem/pages/pages.h"
 #include "mem/translate/translate.h"
 #include "privilege.h"
+#include "supervisor.h"
 
 enum { ROWS = 6, ASK_AGAIN = 1000 };
 
@@ -113,6 +114,9 @@ void scene_fork(void)
 	int told[2], answer[2], its = 0;
 
 	need_frames();
+	if (!proc_is_ours())
+		skip("/proc shows another PID namespace than ours: mount it "
+		     "anew (unshare --mount-proc)");
 	volatile int *number = (volatile int *)fresh_pages(1);
 	*number = 1;
 	must(pipe(told));

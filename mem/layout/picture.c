@@ -8,9 +8,10 @@
 // The address is the lowest of the region, so that it stands on its last line.
 
 #define _GNU_SOURCE
-#include "mem/anatomy/anatomy.h"
+#include "mem/layout/layout.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,7 +44,7 @@ static size_t shown_of(const struct region *region, size_t scale)
 }
 
 // The largest pages a line can stand for without too many lines.
-static size_t fitting_scale(const struct space *space, uintptr_t begin,
+static size_t fitting_scale(const struct layout *layout, uintptr_t begin,
 			    uintptr_t end)
 {
 	size_t scale = page_bytes(), lines;
@@ -51,10 +52,10 @@ static size_t fitting_scale(const struct space *space, uintptr_t begin,
 	do {
 		lines = 0;
 		scale *= 2;
-		for (size_t i = 0; i < space->count; i++)
-			if (space->regions[i].begin < end &&
-			    space->regions[i].end > begin)
-				lines += shown_of(&space->regions[i], scale) -
+		for (size_t i = 0; i < layout->count; i++)
+			if (layout->regions[i].begin < end &&
+			    layout->regions[i].end > begin)
+				lines += shown_of(&layout->regions[i], scale) -
 					 1;
 	} while (lines > LINES && scale <= SIZE_MAX / 4);
 	return scale;
@@ -223,12 +224,13 @@ static void draw_region(struct drawing *drawing, const struct region *region)
 	}
 }
 
-static int digits_of(const struct space *space, uintptr_t begin, uintptr_t end)
+static int digits_of(const struct layout *layout, uintptr_t begin,
+		     uintptr_t end)
 {
 	int digits = 8;
 
-	for (size_t i = 0; i < space->count; i++) {
-		const struct region *region = &space->regions[i];
+	for (size_t i = 0; i < layout->count; i++) {
+		const struct region *region = &layout->regions[i];
 		int n = snprintf(NULL, 0, "%" PRIxPTR, region->begin);
 		if (region->begin < end && region->end > begin && n > digits)
 			digits = n;
@@ -236,14 +238,14 @@ static int digits_of(const struct space *space, uintptr_t begin, uintptr_t end)
 	return digits;
 }
 
-char *space_picture(const struct space *space, const struct canvas *canvas,
-		    const struct mark *marks, size_t mark_count, size_t scale,
-		    uintptr_t begin, uintptr_t end)
+char *layout_picture(const struct layout *layout, const struct canvas *canvas,
+		     const struct mark *marks, size_t mark_count, size_t scale,
+		     uintptr_t begin, uintptr_t end)
 {
 	struct drawing drawing = {
 		.pen = pen_begin(canvas),
-		.digits = digits_of(space, begin, end),
-		.scale = scale ? scale : fitting_scale(space, begin, end),
+		.digits = digits_of(layout, begin, end),
+		.scale = scale ? scale : fitting_scale(layout, begin, end),
 		.marks = marks,
 		.mark_count = mark_count,
 	};
@@ -259,8 +261,8 @@ char *space_picture(const struct space *space, const struct canvas *canvas,
 	pen_text(&drawing.pen, text, canvas->columns - drawing.digits - 1,
 		 PEN_LEFT);
 	pen_newline(&drawing.pen);
-	for (size_t i = space->count; i-- > 0;) {
-		const struct region *region = &space->regions[i];
+	for (size_t i = layout->count; i-- > 0;) {
+		const struct region *region = &layout->regions[i];
 		if (region->begin >= end || region->end <= begin)
 			continue;
 		if (above && above != region->end)

@@ -6,9 +6,10 @@
 // file, elf(5)); behind its data lies the bss, which is not in the file.
 
 #define _GNU_SOURCE
-#include "mem/anatomy/anatomy.h"
+#include "mem/layout/layout.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -45,20 +46,20 @@ const char *region_name(const struct region *region)
 
 // The kernel says where the program lies, also when its file is gone by now (the
 // name then ends in " (deleted)", here and in maps).
-static void read_program(struct space *space, pid_t pid)
+static void read_program(struct layout *layout, pid_t pid)
 {
 	char path[40] = "/proc/self/exe";
 
 	if (pid)
 		snprintf(path, sizeof path, "/proc/%d/exe", pid);
-	ssize_t n = readlink(path, space->program, sizeof space->program - 1);
-	space->program[n < 0 ? 0 : n] = '\0';
+	ssize_t n = readlink(path, layout->program, sizeof layout->program - 1);
+	layout->program[n < 0 ? 0 : n] = '\0';
 }
 
-static bool is_programs(const struct space *space, const struct mapping *m)
+static bool is_programs(const struct layout *layout, const struct mapping *m)
 {
-	return m->kind == MAPPING_FILE && *space->program &&
-	       !strcmp(m->name, space->program);
+	return m->kind == MAPPING_FILE && *layout->program &&
+	       !strcmp(m->name, layout->program);
 }
 
 // Anonymous pages right behind the program's data.
@@ -69,7 +70,7 @@ static bool is_bss(const struct mapping *mapping, const struct region *below)
 	       below->part == PART_DATA;
 }
 
-static enum part part_of(const struct space *space,
+static enum part part_of(const struct layout *layout,
 			 const struct mapping *mapping,
 			 const struct region *below)
 {
@@ -82,7 +83,7 @@ static enum part part_of(const struct space *space,
 		[MAPPING_KERNEL] = PART_KERNEL,
 	};
 
-	if (is_programs(space, mapping))
+	if (is_programs(layout, mapping))
 		return mapping->execute ? PART_TEXT
 		       : mapping->write ? PART_DATA
 					: PART_CONSTANTS;
@@ -99,46 +100,56 @@ static bool belongs_to(const struct mapping *mapping, enum part part,
 	       !strcmp(mapping->name, below->first->name);
 }
 
-int space_read(struct space *space, pid_t pid)
+int layout_read(struct layout *layout, pid_t pid)
 {
-	space->count = 0;
-	space->regions = NULL;
-	read_program(space, pid);
-	int error = maps_read(&space->maps, pid);
+	layout->count = 0;
+	layout->regions = NULL;
+	read_program(layout, pid);
+	int error = maps_read(&layout->maps, pid);
 	if (error)
 		return error;
-	space->regions = calloc(space->maps.count + 1, sizeof *space->regions);
-	if (!space->regions)
+	layout->regions = calloc(layout->maps.count + 1,
+				 sizeof *layout->regions);
+	if (!layout->regions)
 		return -ENOMEM;
-	for (size_t i = 0; i < space->maps.count; i++) {
-		const struct mapping *mapping = &space->maps.all[i];
+	for (size_t i = 0; i < layout->maps.count; i++) {
+		const struct mapping *mapping = &layout->maps.all[i];
 		struct region *below =
-			space->count ? &space->regions[space->count - 1] : NULL;
-		enum part part = part_of(space, mapping, below);
+			layout->count ? &layout->regions[layout->count - 1]
+				      : NULL;
+		enum part part = part_of(layout, mapping, below);
 		if (belongs_to(mapping, part, below)) {
 			below->end = mapping->end;
 			below->mappings++;
 			continue;
 		}
-		space->regions[space->count++] = (struct region){
+		layout->regions[layout->count++] = (struct region){
 			mapping->begin, mapping->end, part, mapping, 1
 		};
 	}
 	return 0;
 }
 
-void space_free(struct space *space)
+void layout_free(struct layout *layout)
 {
-	free(space->regions);
-	space->regions = NULL;
-	maps_free(&space->maps);
+	free(layout->regions);
+	layout->regions = NULL;
+	maps_free(&layout->maps);
 }
 
-const struct region *space_find(const struct space *space, uintptr_t address)
+const struct region *layout_find(const struct layout *layout, uintptr_t address)
 {
-	for (size_t i = 0; i < space->count; i++)
-		if (address >= space->regions[i].begin &&
-		    address < space->regions[i].end)
-			return &space->regions[i];
+	size_t low = 0, high = layout->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct region *region = &layout->regions[middle];
+		if (address < region->begin)
+			high = middle;
+		else if (address >= region->end)
+			low = middle + 1;
+		else
+			return region;
+	}
 	return NULL;
 }
