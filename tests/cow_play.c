@@ -20,11 +20,11 @@
 
 enum { WITHOUT_PROC = 12 };
 
-static char cow_folder[] = "/tmp/oslab-cow.XXXXXX";
+static char cow_folder[32];
 
 static void make_folder(void)
 {
-	strcpy(cow_folder + sizeof cow_folder - 7, "XXXXXX");
+	snprintf(cow_folder, sizeof cow_folder, "/tmp/oslab-cow.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(cow_folder));
 	ck_assert_int_eq(chmod(cow_folder, 0777), 0);
 	setenv("D", cow_folder, 1);

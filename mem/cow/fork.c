@@ -21,7 +21,7 @@
 
 // More than the kernel collects before it enters fresh pages in its lists: one that
 // still waits there counts as used, and would be copied needlessly.
-enum { PAGES = 128, CHILDS = 0, PARENTS = 1, LAST = 2, UNTOUCHED = 3 };
+enum { PAGES = 128, CHILDS = 0, PARENTS = 1, LAST = 2 };
 
 struct pair {
 	struct frame_row rows[4];
@@ -102,17 +102,26 @@ void scene_fork(void)
 		      second.rows[0].page.exclusive,
 	      "then each is alone with his");
 
+	struct page old[PAGES], now[PAGES];
+	enum { REST = PAGES - LAST };
+	must_neg(pages_read(0, (uintptr_t)at[LAST], REST, old));
 	struct frame_row shared = look("parent", 0, at[LAST], "before");
 	actor_leave(&child);
-	count_write(at[LAST], 'l', &faults);
+	faults = write_pages(at[LAST], REST, 'l');
+	must_neg(pages_read(0, (uintptr_t)at[LAST], REST, now));
+	int kept = 0;
+	for (int i = 0; i < REST; i++)
+		kept += now[i].frame && now[i].frame == old[i].frame;
 	struct frame_row rows[] = { shared,
 				    look("parent", 0, at[LAST], "after") };
-	say("the child has ended; I write to a third page:");
+	say("the child has ended; I write to %d pages that we shared:", REST);
 	show_frames(rows, 2);
-	claim(faults >= 1 && rows[1].page.exclusive,
-	      "that faults as well, for the page was still read-only");
-	claim_seen(&sight, one_frame(&rows[0], &rows[1]),
-		   "but nobody else is left: no copy, the same frame");
+	claim(faults >= REST && rows[1].page.exclusive,
+	      "each write faults, for the page was still read-only");
+	// Whoever holds a page for a moment (a CPU's list, say) has it copied.
+	claim_seen(&sight, kept > REST / 2,
+		   "but nobody else is left: %d of %d keep the frame, uncopied",
+		   kept, REST);
 	stretch_free(&memory);
 }
 

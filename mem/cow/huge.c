@@ -36,9 +36,10 @@ void scene_huge(void)
 	struct stretch memory;
 	long faults;
 
-	if (!piece || piece > MOST_PIECE)
-		skip("%s", piece ? "a huge page is larger than 32 MiB here"
-				 : stretch_why_small(why));
+	if (piece == 0)
+		skip("%s", stretch_why_small(why));
+	if (piece > MOST_PIECE)
+		skip("a huge page is larger than 32 MiB here");
 	pin_to_cpu(sched_getcpu());
 	must_neg(stretch_make(&memory, PIECES * piece, true));
 	faults = write_pages(memory.memory, memory.bytes / page, 'o');

@@ -109,9 +109,10 @@ void scene_collapse(void)
 	char why[STRETCH_TEXT], size[HUMAN_BYTES];
 	struct stretch stretch;
 
-	if (!piece || bytes > MOST_BYTES)
-		skip("%s", piece ? "huge pages are too large here to try it"
-				 : stretch_why_small(why));
+	if (piece == 0)
+		skip("%s", stretch_why_small(why));
+	if (bytes > MOST_BYTES)
+		skip("huge pages are too large here to try it");
 	stay_here();
 	must_neg(stretch_make(&stretch, bytes, false));
 	struct chase chase = { stretch.memory, bytes / page_bytes(),

@@ -54,9 +54,10 @@ int reach_init(struct reach *reach, size_t bytes, int rounds)
 			return -ENOMEM;
 	}
 	for (size_t p = LEAST_PAGES; p <= most; p *= 2) {
+		size_t between = p + p / 2;
 		reach->pages[reach->sizes++] = (double)p;
-		if (p + p / 2 <= most)
-			reach->pages[reach->sizes++] = (double)(p + p / 2);
+		if (between <= most)
+			reach->pages[reach->sizes++] = (double)between;
 	}
 	return 0;
 }
@@ -230,9 +231,10 @@ void scene_reach(void)
 	char why[STRETCH_TEXT], size[HUMAN_BYTES];
 	size_t piece = huge_page_bytes();
 
-	if (!piece || piece > MOST_HUGE_PAGE)
-		skip("%s", piece ? "a huge page is larger than 32 MiB here"
-				 : stretch_why_small(why));
+	if (piece == 0)
+		skip("%s", stretch_why_small(why));
+	if (piece > MOST_HUGE_PAGE)
+		skip("a huge page is larger than 32 MiB here");
 	make(&small, SCENE_BYTES, false);
 	make(&huge, SCENE_BYTES, true);
 	size_t pages = small.bytes / page_bytes();
@@ -241,8 +243,8 @@ void scene_reach(void)
 	size_t huge_bytes = huge_bytes_in(&huge);
 	say("%zu pages touched: %ld faults with pages of %s", pages,
 	    small_faults, human_size(size, page_bytes()));
-	say("huge pages allowed: %ld faults; %zu huge pages hold %s",
-	    huge_faults, huge_bytes / piece, human_size(size, huge_bytes));
+	say("huge pages allowed: %ld faults; they hold %s", huge_faults,
+	    human_size(size, huge_bytes));
 	claim(small_faults >= (long)pages && huge_bytes_in(&small) == 0,
 	      "of small pages each costs a fault at the first touch");
 	if (huge_bytes < huge.bytes)
