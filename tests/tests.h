@@ -44,6 +44,7 @@ Suite *wait_suite(void);      // sync/lock: semaphore, rwlock, condition ...
 Suite *weave_suite(void);     // sync/stepper, sync/weave
 Suite *litmus_suite(void);    // sync/litmus: its tool
 Suite *ring_suite(void);      // sync/lockfree
+Suite *replacement_suite(void); // mem/policy, mem/paging
 Suite *device_suite(void);    // fs/ext2/device
 Suite *ext2_suite(void);      // fs/ext2: opening, inodes, space, commit
 Suite *content_suite(void);   // fs/ext2: block maps, data, attributes

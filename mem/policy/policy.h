@@ -96,14 +96,14 @@ struct replacement_outcome {
 	bool hit;
 	bool dirty;   // the victim was modified and has to be written back
 	bool strayed; // opt, unopt: the run has left its recording; this
-		// reference is not in it. The answer is a guess.
+		      // reference is not in it. The answer is a guess.
 };
 
 // What many did; they are added to what is there.
 struct replacement_counts {
 	uint64_t references, faults;
 	uint64_t writebacks; // victims that were dirty. Pages that are dirty
-		// and resident at the end are not counted.
+			     // and resident at the end are not counted.
 };
 
 // What a policy knows of a page.
