@@ -130,5 +130,6 @@ int fuzz_undo(const uint8_t *bytes, size_t n);
 int fuzz_table(const uint8_t *bytes, size_t n);
 int fuzz_values(const uint8_t *bytes, size_t n);
 int fuzz_archive(const uint8_t *bytes, size_t n);
+int fuzz_trace(const uint8_t *bytes, size_t n);
 
 #endif

@@ -15,5 +15,6 @@ const struct fuzz_target fuzz_targets[] = {
 	{ "table", fuzz_table, false },
 	{ "values", fuzz_values, false },
 	{ "archive", fuzz_archive, false },
+	{ "trace", fuzz_trace, false },
 	{ 0 }
 };
