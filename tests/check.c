@@ -68,6 +68,7 @@ static const struct row {
 	{ "litmus", litmus_suite, "sync/" },
 	{ "ring", ring_suite, "sync/" },
 	{ "replacement", replacement_suite, "mem/" },
+	{ "replace", replace_suite, "mem/" },
 	{ "device", device_suite, "fs/ext2/" },
 	{ "ext2", ext2_suite, "fs/ext2/" },
 	{ "content", content_suite, "fs/ext2/" },

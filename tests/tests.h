@@ -45,6 +45,7 @@ Suite *weave_suite(void);     // sync/stepper, sync/weave
 Suite *litmus_suite(void);    // sync/litmus: its tool
 Suite *ring_suite(void);      // sync/lockfree
 Suite *replacement_suite(void); // mem/policy, mem/paging
+Suite *replace_suite(void);   // mem/trace, mem/replace
 Suite *device_suite(void);    // fs/ext2/device
 Suite *ext2_suite(void);      // fs/ext2: opening, inodes, space, commit
 Suite *content_suite(void);   // fs/ext2: block maps, data, attributes
