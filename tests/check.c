@@ -75,6 +75,8 @@ static const struct row {
 	{ "fragment", fragment_suite, "mem/" },
 	{ "replace", replace_suite, "mem/" },
 	{ "overcommit", overcommit_suite, "mem/" },
+	{ "replacement", replacement_suite, "mem/" },
+	{ "replace", replace_suite, "mem/" },
 	{ "device", device_suite, "fs/ext2/" },
 	{ "ext2", ext2_suite, "fs/ext2/" },
 	{ "content", content_suite, "fs/ext2/" },

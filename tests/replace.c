@@ -335,7 +335,7 @@ END_TEST
 START_TEST(replace_curve_samples)
 {
 	static const char trace[] =
-		"--generate=zipf --pages=40000 --references=2500000 "
+		"--generate=zipf --pages=40000 --references=6000000 "
 		"--exponent=0.8 --frames=2000,8000";
 	char arguments[256];
 	size_t i;
@@ -355,7 +355,7 @@ START_TEST(replace_curve_samples)
 		double exact =
 			replace_number(json_array_get(runs, i), "faults") / all;
 		double apart = fabs(there - exact);
-		ck_assert_msg(apart <= (i < 2 ? 0 : 0.05), "%g, not %g", there,
+		ck_assert_msg(apart <= (i < 2 ? 0 : 0.02), "%g, not %g", there,
 			      exact);
 		sampled += replace_number(point, "rate") < 1;
 	}

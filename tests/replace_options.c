@@ -258,6 +258,33 @@ START_TEST(replace_formats_agree)
 }
 END_TEST
 
+// Small page numbers stay as they are, large ones are numbered: never the same.
+START_TEST(replace_small_and_large_pages)
+{
+	static const char input[] = "0 1 4000000000 18446744073709551615 65536 "
+				    "4194303 4194304 0 1 2 0x7fff00001000";
+	char command[256];
+	json_t *array = replace_json(input, "--policy=lru,opt --frames=99");
+	size_t i;
+	const json_t *run;
+
+	json_array_foreach(array, i, run)
+	{
+		ck_assert_double_eq(replace_number(run, "faults"), 9);
+	}
+	json_decref(array);
+	snprintf(command, sizeof command,
+		 "printf '%s' | " REPLACE "--steps --format=json --policy=fifo "
+		 "--frames=2 | tr -d '\n' | grep -o 'page\": [0-9]*' | "
+		 "tr -dc '0-9\n' | tr '\n' ' '",
+		 input);
+	struct outcome got = run_shell(command);
+	ck_assert_str_eq(got.out, "0 1 4000000000 18446744073709551615 65536 "
+				  "4194303 4194304 0 1 2 34358689793 ");
+	outcome_free(&got);
+}
+END_TEST
+
 START_TEST(replace_wants_a_trace_at_a_terminal)
 {
 	char command[256], *slave;
@@ -272,7 +299,7 @@ START_TEST(replace_wants_a_trace_at_a_terminal)
 	// On a terminal a long trace has a bar, which is gone in the end
 	snprintf(command, sizeof command,
 		 REPLACE "--generate=uniform --pages=1000000 "
-			 "--references=20000000 --policy=fifo 2>%s",
+			 "--references=3000000 --policy=fifo 2>%s",
 		 slave);
 	got = run_shell(command);
 	ck_assert_int_eq(got.exit, 0);
@@ -371,6 +398,7 @@ void add_replace_options(Suite *suite)
 	tcase_add_test(tests, replace_bad_traces);
 	tcase_add_test(tests, replace_reads_files_and_standard_input);
 	tcase_add_test(tests, replace_formats_agree);
+	tcase_add_test(tests, replace_small_and_large_pages);
 	tcase_add_test(tests, replace_wants_a_trace_at_a_terminal);
 	tcase_add_test(tests, replace_help_and_lists);
 	tcase_add_test(tests, replace_takes_anything);

@@ -52,6 +52,8 @@ Suite *segment_suite(void);   // mem/descriptor, mem/segment
 Suite *fragment_suite(void);  // mem/allocator, mem/fragment
 Suite *replace_suite(void);   // mem/trace, mem/replace
 Suite *overcommit_suite(void); // mem/overcommit, control groups
+Suite *replacement_suite(void); // mem/policy, mem/paging
+Suite *replace_suite(void);   // mem/trace, mem/replace
 Suite *device_suite(void);    // fs/ext2/device
 Suite *ext2_suite(void);      // fs/ext2: opening, inodes, space, commit
 Suite *content_suite(void);   // fs/ext2: block maps, data, attributes

@@ -13,45 +13,46 @@
 ALWAYS_INLINE struct replacement_outcome clock_one(void *state, uint32_t page,
 						   bool write)
 {
-	struct ring *ring = state;
+	struct circle *circle = state;
 	unsigned bits = PAGE_RESIDENT | PAGE_REFERENCED |
 			(write ? PAGE_MODIFIED : 0);
 
-	if (ring->page[page]) {
-		frame_ring_mark(ring, page, bits);
+	if (circle->page[page]) {
+		circle_mark(circle, page, bits);
 		return HIT;
 	}
-	ring->page[page] = (uint8_t)bits;
-	if (ring->used < ring->frames) {
-		ring->frame[ring->used++] = page;
+	circle->page[page] = (uint8_t)bits;
+	if (circle->used < circle->frames) {
+		circle->frame[circle->used++] = page;
 		return NOBODY_LEAVES;
 	}
 	for (;;) {
-		uint32_t here = ring->hand, there = ring->frame[here];
+		uint32_t here = circle->hand, there = circle->frame[here];
 
-		ring->hand = here + 1 < ring->frames ? here + 1 : 0;
-		__builtin_prefetch(&ring->page[ring->frame[ring->hand]], 1);
-		if (ring->page[there] & PAGE_REFERENCED) {
-			ring->page[there] &= (uint8_t)~PAGE_REFERENCED;
-			if (ring->cleared)
-				ring->cleared(ring->context, there);
+		circle->hand = here + 1 < circle->frames ? here + 1 : 0;
+		__builtin_prefetch(&circle->page[circle->frame[circle->hand]],
+				   1);
+		if (circle->page[there] & PAGE_REFERENCED) {
+			circle->page[there] &= (uint8_t)~PAGE_REFERENCED;
+			if (circle->cleared)
+				circle->cleared(circle->context, there);
 			continue;
 		}
 
-		unsigned left = ring->page[there];
+		unsigned left = circle->page[there];
 
-		ring->page[there] = 0;
-		ring->frame[here] = page;
+		circle->page[there] = 0;
+		circle->frame[here] = page;
 		return LEAVES(there, left & PAGE_MODIFIED);
 	}
 }
 
 static int clock_create(void **state, const struct replacement_setup *setup)
 {
-	return frame_ring_create(state, setup, sizeof(struct ring));
+	return circle_create(state, setup, sizeof(struct circle));
 }
 
-REPLACEMENT_PLAYED(clock, frame_ring_soon, replacement_nothing)
+REPLACEMENT_PLAYED(clock, circle_soon, replacement_nothing)
 
 const struct replacement replacement_clock = {
 	.name = "clock",
@@ -65,10 +66,10 @@ const struct replacement replacement_clock = {
 	.frame_bytes = 4,
 	.page_bytes = 1,
 	.create = clock_create,
-	.destroy = frame_ring_destroy,
-	.grow = frame_ring_grow,
+	.destroy = circle_destroy,
+	.grow = circle_grow,
 	.reference = clock_reference,
 	.run = clock_run,
-	.page = frame_ring_page,
-	.resident = frame_ring_resident,
+	.page = circle_page,
+	.resident = circle_resident,
 };

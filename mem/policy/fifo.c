@@ -11,35 +11,35 @@
 ALWAYS_INLINE struct replacement_outcome fifo_one(void *state, uint32_t page,
 						  bool write)
 {
-	struct ring *ring = state;
+	struct circle *circle = state;
 	unsigned modified = write ? PAGE_MODIFIED : 0;
 
-	if (ring->page[page]) {
-		frame_ring_mark(ring, page, modified);
+	if (circle->page[page]) {
+		circle_mark(circle, page, modified);
 		return HIT;
 	}
-	ring->page[page] = (uint8_t)(PAGE_RESIDENT | modified);
-	if (ring->used < ring->frames) {
-		ring->frame[ring->used++] = page;
+	circle->page[page] = (uint8_t)(PAGE_RESIDENT | modified);
+	if (circle->used < circle->frames) {
+		circle->frame[circle->used++] = page;
 		return NOBODY_LEAVES;
 	}
 
-	uint32_t victim = ring->frame[ring->hand];
-	unsigned bits = ring->page[victim];
+	uint32_t victim = circle->frame[circle->hand];
+	unsigned bits = circle->page[victim];
 
-	ring->page[victim] = 0;
-	ring->frame[ring->hand] = page;
-	ring->hand = ring->hand + 1 < ring->frames ? ring->hand + 1 : 0;
-	__builtin_prefetch(&ring->page[ring->frame[ring->hand]], 1);
+	circle->page[victim] = 0;
+	circle->frame[circle->hand] = page;
+	circle->hand = circle->hand + 1 < circle->frames ? circle->hand + 1 : 0;
+	__builtin_prefetch(&circle->page[circle->frame[circle->hand]], 1);
 	return LEAVES(victim, bits & PAGE_MODIFIED);
 }
 
 static int fifo_create(void **state, const struct replacement_setup *setup)
 {
-	return frame_ring_create(state, setup, sizeof(struct ring));
+	return circle_create(state, setup, sizeof(struct circle));
 }
 
-REPLACEMENT_PLAYED(fifo, frame_ring_soon, replacement_nothing)
+REPLACEMENT_PLAYED(fifo, circle_soon, replacement_nothing)
 
 const struct replacement replacement_fifo = {
 	.name = "fifo",
@@ -52,10 +52,10 @@ const struct replacement replacement_fifo = {
 	.frame_bytes = 4,
 	.page_bytes = 1,
 	.create = fifo_create,
-	.destroy = frame_ring_destroy,
-	.grow = frame_ring_grow,
+	.destroy = circle_destroy,
+	.grow = circle_grow,
 	.reference = fifo_reference,
 	.run = fifo_run,
-	.page = frame_ring_page,
-	.resident = frame_ring_resident,
+	.page = circle_page,
+	.resident = circle_resident,
 };

@@ -21,8 +21,8 @@
 enum { CLASSES = 4 };
 
 struct nur {
-	struct ring ring; // hand: after the last victim
-	uint32_t *where;  // of each resident page: its frame
+	struct circle circle; // hand: after the last victim
+	uint32_t *where;      // of each resident page: its frame
 	struct bits classes[CLASSES];
 	uint64_t period, left; // faults until the next clearing
 };
@@ -35,30 +35,30 @@ ALWAYS_INLINE unsigned nur_class(unsigned bits)
 
 static void nur_mark(struct nur *nur, uint32_t page, unsigned bits)
 {
-	struct ring *ring = &nur->ring;
+	struct circle *circle = &nur->circle;
 	uint32_t frame = nur->where[page];
 
-	bits_clear(&nur->classes[nur_class(ring->page[page])], frame);
-	ring->page[page] |= (uint8_t)bits;
-	bits_set(&nur->classes[nur_class(ring->page[page])], frame);
+	bits_clear(&nur->classes[nur_class(circle->page[page])], frame);
+	circle->page[page] |= (uint8_t)bits;
+	bits_set(&nur->classes[nur_class(circle->page[page])], frame);
 }
 
 static void nur_clear(struct nur *nur)
 {
-	struct ring *ring = &nur->ring;
+	struct circle *circle = &nur->circle;
 
 	for (unsigned class = 2; class < CLASSES; class ++) {
 		struct bits *from = &nur->classes[class];
 		size_t frame = bits_first(from, 0);
 
 		for (; frame != NO_BIT; frame = bits_first(from, frame + 1)) {
-			uint32_t page = ring->frame[frame];
+			uint32_t page = circle->frame[frame];
 
 			bits_clear(from, frame);
 			bits_set(&nur->classes[class - 2], frame);
-			ring->page[page] &= (uint8_t)~PAGE_REFERENCED;
-			if (ring->cleared)
-				ring->cleared(ring->context, page);
+			circle->page[page] &= (uint8_t)~PAGE_REFERENCED;
+			if (circle->cleared)
+				circle->cleared(circle->context, page);
 		}
 	}
 }
@@ -68,7 +68,7 @@ static uint32_t nur_victim(struct nur *nur)
 {
 	for (unsigned class = 0;; class ++) {
 		struct bits *from = &nur->classes[class];
-		size_t frame = bits_first(from, nur->ring.hand);
+		size_t frame = bits_first(from, nur->circle.hand);
 
 		if (frame == NO_BIT)
 			frame = bits_first(from, 0);
@@ -83,14 +83,14 @@ ALWAYS_INLINE struct replacement_outcome nur_one(void *state, uint32_t page,
 						 bool write)
 {
 	struct nur *nur = state;
-	struct ring *ring = &nur->ring;
+	struct circle *circle = &nur->circle;
 	unsigned bits = PAGE_RESIDENT | PAGE_REFERENCED |
 			(write ? PAGE_MODIFIED : 0);
 	struct replacement_outcome outcome = NOBODY_LEAVES;
 	uint32_t frame;
 
-	if (ring->page[page]) {
-		if (bits & ~ring->page[page])
+	if (circle->page[page]) {
+		if (bits & ~circle->page[page])
 			nur_mark(nur, page, bits);
 		return HIT;
 	}
@@ -98,20 +98,20 @@ ALWAYS_INLINE struct replacement_outcome nur_one(void *state, uint32_t page,
 		nur_clear(nur);
 		nur->left = nur->period - 1;
 	}
-	if (ring->used < ring->frames) {
-		frame = ring->used++;
+	if (circle->used < circle->frames) {
+		frame = circle->used++;
 	} else {
 		frame = nur_victim(nur);
-		ring->hand = frame + 1 < ring->frames ? frame + 1 : 0;
+		circle->hand = frame + 1 < circle->frames ? frame + 1 : 0;
 
-		uint32_t victim = ring->frame[frame];
-		unsigned left = ring->page[victim];
+		uint32_t victim = circle->frame[frame];
+		unsigned left = circle->page[victim];
 
-		ring->page[victim] = 0;
+		circle->page[victim] = 0;
 		outcome = LEAVES(victim, left & PAGE_MODIFIED);
 	}
-	ring->frame[frame] = page;
-	ring->page[page] = (uint8_t)bits;
+	circle->frame[frame] = page;
+	circle->page[page] = (uint8_t)bits;
 	nur->where[page] = frame;
 	bits_set(&nur->classes[nur_class(bits)], frame);
 	return outcome;
@@ -126,13 +126,13 @@ static void nur_destroy(void *state)
 		for (unsigned class = 0; class < CLASSES; class ++)
 			bits_free(&nur->classes[class]);
 	}
-	frame_ring_destroy(nur);
+	circle_destroy(nur);
 }
 
 static int nur_create(void **state, const struct replacement_setup *setup)
 {
 	void *made;
-	int error = frame_ring_create(&made, setup, sizeof(struct nur));
+	int error = circle_create(&made, setup, sizeof(struct nur));
 	if (error)
 		return error;
 
@@ -156,17 +156,17 @@ static int nur_grow(void *state, uint32_t pages)
 {
 	struct nur *nur = state;
 
-	if (pages <= REPLACEMENT_PAGES && pages > nur->ring.pages) {
-		uint32_t *where = replacement_more(nur->where, nur->ring.pages,
-						   pages, sizeof *where);
+	if (pages <= REPLACEMENT_PAGES && pages > nur->circle.pages) {
+		uint32_t *where = replacement_more(
+			nur->where, nur->circle.pages, pages, sizeof *where);
 		if (!where)
 			return -ENOMEM;
 		nur->where = where;
 	}
-	return frame_ring_grow(nur, pages);
+	return circle_grow(nur, pages);
 }
 
-REPLACEMENT_PLAYED(nur, frame_ring_soon, replacement_nothing)
+REPLACEMENT_PLAYED(nur, circle_soon, replacement_nothing)
 
 const struct replacement replacement_nur = {
 	.name = "nur",
@@ -183,6 +183,6 @@ const struct replacement replacement_nur = {
 	.grow = nur_grow,
 	.reference = nur_reference,
 	.run = nur_run,
-	.page = frame_ring_page,
-	.resident = frame_ring_resident,
+	.page = circle_page,
+	.resident = circle_resident,
 };

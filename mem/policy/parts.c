@@ -10,64 +10,64 @@ int replacement_check(const struct replacement_setup *setup)
 		       : 0;
 }
 
-int frame_ring_create(void **state, const struct replacement_setup *setup,
-		      size_t bytes)
+int circle_create(void **state, const struct replacement_setup *setup,
+		  size_t bytes)
 {
 	int error = replacement_check(setup);
 	if (error)
 		return error;
 
-	struct ring *ring = calloc(1, bytes);
-	if (!ring)
+	struct circle *circle = calloc(1, bytes);
+	if (!circle)
 		return -ENOMEM;
-	ring->pages = setup->pages;
-	ring->frames = setup->frames;
-	ring->cleared = setup->cleared;
-	ring->context = setup->context;
-	ring->page = replacement_zeros(setup->pages, sizeof *ring->page);
-	ring->frame = replacement_zeros(setup->frames, sizeof *ring->frame);
-	if (!ring->page || !ring->frame) {
-		frame_ring_destroy(ring);
+	circle->pages = setup->pages;
+	circle->frames = setup->frames;
+	circle->cleared = setup->cleared;
+	circle->context = setup->context;
+	circle->page = replacement_zeros(setup->pages, sizeof *circle->page);
+	circle->frame = replacement_zeros(setup->frames, sizeof *circle->frame);
+	if (!circle->page || !circle->frame) {
+		circle_destroy(circle);
 		return -ENOMEM;
 	}
-	*state = ring;
+	*state = circle;
 	return 0;
 }
 
-void frame_ring_destroy(void *state)
+void circle_destroy(void *state)
 {
-	struct ring *ring = state;
+	struct circle *circle = state;
 
-	if (!ring)
+	if (!circle)
 		return;
-	free(ring->page);
-	free(ring->frame);
-	free(ring);
+	free(circle->page);
+	free(circle->frame);
+	free(circle);
 }
 
-int frame_ring_grow(void *state, uint32_t pages)
+int circle_grow(void *state, uint32_t pages)
 {
-	struct ring *ring = state;
+	struct circle *circle = state;
 
 	if (pages > REPLACEMENT_PAGES)
 		return -EINVAL;
-	if (pages <= ring->pages)
+	if (pages <= circle->pages)
 		return 0;
-	uint8_t *page = replacement_more(ring->page, ring->pages, pages,
+	uint8_t *page = replacement_more(circle->page, circle->pages, pages,
 					 sizeof *page);
 	if (!page)
 		return -ENOMEM;
-	ring->page = page;
-	ring->pages = pages;
+	circle->page = page;
+	circle->pages = pages;
 	return 0;
 }
 
-unsigned frame_ring_page(const void *state, uint32_t page)
+unsigned circle_page(const void *state, uint32_t page)
 {
-	return ((const struct ring *)state)->page[page];
+	return ((const struct circle *)state)->page[page];
 }
 
-uint32_t frame_ring_resident(const void *state)
+uint32_t circle_resident(const void *state)
 {
-	return ((const struct ring *)state)->used;
+	return ((const struct circle *)state)->used;
 }

@@ -21,7 +21,7 @@ int replacement_check(const struct replacement_setup *setup);
 
 // What a policy keeps that needs one byte a page, PAGE_RESIDENT | ..., and the
 // pages in a ring of frames.
-struct ring {
+struct circle {
 	uint8_t *page;   // of each page: what `page` of the policy says
 	uint32_t *frame; // which page is there
 	uint32_t pages, frames, used;
@@ -30,27 +30,27 @@ struct ring {
 	void *context;
 };
 
-// Makes a policy's state, `bytes` large, that begins with a ring.
-int frame_ring_create(void **state, const struct replacement_setup *setup,
-		      size_t bytes);
-void frame_ring_destroy(void *state);
-int frame_ring_grow(void *state, uint32_t pages);
-unsigned frame_ring_page(const void *state, uint32_t page);
-uint32_t frame_ring_resident(const void *state);
+// Makes a policy's state, `bytes` large, that begins with a circle.
+int circle_create(void **state, const struct replacement_setup *setup,
+		  size_t bytes);
+void circle_destroy(void *state);
+int circle_grow(void *state, uint32_t pages);
+unsigned circle_page(const void *state, uint32_t page);
+uint32_t circle_resident(const void *state);
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 // Writes only what changes: most hits set a bit that is set.
-ALWAYS_INLINE void frame_ring_mark(struct ring *ring, uint32_t page,
-				   unsigned bits)
+ALWAYS_INLINE void circle_mark(struct circle *circle, uint32_t page,
+			       unsigned bits)
 {
-	if (bits & ~ring->page[page])
-		ring->page[page] |= (uint8_t)bits;
+	if (bits & ~circle->page[page])
+		circle->page[page] |= (uint8_t)bits;
 }
 
-ALWAYS_INLINE void frame_ring_soon(const void *state, uint32_t page)
+ALWAYS_INLINE void circle_soon(const void *state, uint32_t page)
 {
-	__builtin_prefetch(&((const struct ring *)state)->page[page], 1);
+	__builtin_prefetch(&((const struct circle *)state)->page[page], 1);
 }
 
 ALWAYS_INLINE void replacement_nothing(const void *state, uint32_t page)

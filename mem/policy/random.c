@@ -10,7 +10,7 @@
 #include "random.h"
 
 struct lot {
-	struct ring ring;
+	struct circle circle;
 	struct random random;
 };
 
@@ -18,38 +18,38 @@ ALWAYS_INLINE struct replacement_outcome random_one(void *state, uint32_t page,
 						    bool write)
 {
 	struct lot *lot = state;
-	struct ring *ring = &lot->ring;
+	struct circle *circle = &lot->circle;
 	unsigned modified = write ? PAGE_MODIFIED : 0;
 
-	if (ring->page[page]) {
-		frame_ring_mark(ring, page, modified);
+	if (circle->page[page]) {
+		circle_mark(circle, page, modified);
 		return HIT;
 	}
-	ring->page[page] = (uint8_t)(PAGE_RESIDENT | modified);
-	if (ring->used < ring->frames) {
-		ring->frame[ring->used++] = page;
+	circle->page[page] = (uint8_t)(PAGE_RESIDENT | modified);
+	if (circle->used < circle->frames) {
+		circle->frame[circle->used++] = page;
 		return NOBODY_LEAVES;
 	}
 
-	uint32_t frame = random_below(&lot->random, ring->frames);
-	uint32_t victim = ring->frame[frame];
-	unsigned bits = ring->page[victim];
+	uint32_t frame = random_below(&lot->random, circle->frames);
+	uint32_t victim = circle->frame[frame];
+	unsigned bits = circle->page[victim];
 
-	ring->page[victim] = 0;
-	ring->frame[frame] = page;
+	circle->page[victim] = 0;
+	circle->frame[frame] = page;
 	return LEAVES(victim, bits & PAGE_MODIFIED);
 }
 
 static int random_create(void **state, const struct replacement_setup *setup)
 {
-	int error = frame_ring_create(state, setup, sizeof(struct lot));
+	int error = circle_create(state, setup, sizeof(struct lot));
 
 	if (!error)
 		((struct lot *)*state)->random.state = setup->seed;
 	return error;
 }
 
-REPLACEMENT_PLAYED(random, frame_ring_soon, replacement_nothing)
+REPLACEMENT_PLAYED(random, circle_soon, replacement_nothing)
 
 const struct replacement replacement_random = {
 	.name = "random",
@@ -61,10 +61,10 @@ const struct replacement replacement_random = {
 	.frame_bytes = 4,
 	.page_bytes = 1,
 	.create = random_create,
-	.destroy = frame_ring_destroy,
-	.grow = frame_ring_grow,
+	.destroy = circle_destroy,
+	.grow = circle_grow,
 	.reference = random_reference,
 	.run = random_run,
-	.page = frame_ring_page,
-	.resident = frame_ring_resident,
+	.page = circle_page,
+	.resident = circle_resident,
 };

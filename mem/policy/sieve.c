@@ -17,30 +17,30 @@ struct link {
 
 // link[frames] is between the newest and the oldest: its `newer` is the tail.
 struct sieve {
-	struct ring ring; // hand: a frame, or `frames`: begin at the tail
+	struct circle circle; // hand: a frame, or `frames`: begin at the tail
 	struct link *link;
 };
 
 ALWAYS_INLINE uint32_t sieve_victim(struct sieve *sieve)
 {
-	struct ring *ring = &sieve->ring;
-	uint32_t none = ring->frames, hand = ring->hand;
+	struct circle *circle = &sieve->circle;
+	uint32_t none = circle->frames, hand = circle->hand;
 
 	for (;;) {
 		if (hand == none)
 			hand = sieve->link[none].newer;
 
-		uint32_t page = ring->frame[hand];
+		uint32_t page = circle->frame[hand];
 		uint32_t next = sieve->link[hand].newer;
 
-		__builtin_prefetch(&ring->page[ring->frame[next]], 1);
-		if (!(ring->page[page] & PAGE_REFERENCED)) {
-			ring->hand = next;
+		__builtin_prefetch(&circle->page[circle->frame[next]], 1);
+		if (!(circle->page[page] & PAGE_REFERENCED)) {
+			circle->hand = next;
 			return hand;
 		}
-		ring->page[page] &= (uint8_t)~PAGE_REFERENCED;
-		if (ring->cleared)
-			ring->cleared(ring->context, page);
+		circle->page[page] &= (uint8_t)~PAGE_REFERENCED;
+		if (circle->cleared)
+			circle->cleared(circle->context, page);
 		hand = next;
 	}
 }
@@ -49,31 +49,31 @@ ALWAYS_INLINE struct replacement_outcome sieve_one(void *state, uint32_t page,
 						   bool write)
 {
 	struct sieve *sieve = state;
-	struct ring *ring = &sieve->ring;
+	struct circle *circle = &sieve->circle;
 	struct link *link = sieve->link;
 	unsigned modified = write ? PAGE_MODIFIED : 0;
 	struct replacement_outcome outcome = NOBODY_LEAVES;
-	uint32_t frame, head = ring->frames;
+	uint32_t frame, head = circle->frames;
 
-	if (ring->page[page]) {
-		frame_ring_mark(ring, page, PAGE_REFERENCED | modified);
+	if (circle->page[page]) {
+		circle_mark(circle, page, PAGE_REFERENCED | modified);
 		return HIT;
 	}
-	if (ring->used < ring->frames) {
-		frame = ring->used++;
+	if (circle->used < circle->frames) {
+		frame = circle->used++;
 	} else {
 		frame = sieve_victim(sieve);
 		link[link[frame].older].newer = link[frame].newer;
 		link[link[frame].newer].older = link[frame].older;
 
-		uint32_t victim = ring->frame[frame];
-		unsigned bits = ring->page[victim];
+		uint32_t victim = circle->frame[frame];
+		unsigned bits = circle->page[victim];
 
-		ring->page[victim] = 0;
+		circle->page[victim] = 0;
 		outcome = LEAVES(victim, bits & PAGE_MODIFIED);
 	}
-	ring->frame[frame] = page;
-	ring->page[page] = (uint8_t)(PAGE_RESIDENT | modified);
+	circle->frame[frame] = page;
+	circle->page[page] = (uint8_t)(PAGE_RESIDENT | modified);
 	link[frame] = (struct link){ link[head].older, head };
 	link[link[head].older].newer = frame;
 	link[head].older = frame;
@@ -86,20 +86,20 @@ static void sieve_destroy(void *state)
 
 	if (sieve)
 		free(sieve->link);
-	frame_ring_destroy(sieve);
+	circle_destroy(sieve);
 }
 
 static int sieve_create(void **state, const struct replacement_setup *setup)
 {
 	void *made;
-	int error = frame_ring_create(&made, setup, sizeof(struct sieve));
+	int error = circle_create(&made, setup, sizeof(struct sieve));
 	if (error)
 		return error;
 
 	struct sieve *sieve = made;
 	uint32_t none = setup->frames;
 
-	sieve->ring.hand = none;
+	sieve->circle.hand = none;
 	sieve->link = replacement_zeros((size_t)none + 1, sizeof *sieve->link);
 	if (!sieve->link) {
 		sieve_destroy(sieve);
@@ -110,7 +110,7 @@ static int sieve_create(void **state, const struct replacement_setup *setup)
 	return 0;
 }
 
-REPLACEMENT_PLAYED(sieve, frame_ring_soon, replacement_nothing)
+REPLACEMENT_PLAYED(sieve, circle_soon, replacement_nothing)
 
 const struct replacement replacement_sieve = {
 	.name = "sieve",
@@ -125,9 +125,9 @@ const struct replacement replacement_sieve = {
 	.page_bytes = 1,
 	.create = sieve_create,
 	.destroy = sieve_destroy,
-	.grow = frame_ring_grow,
+	.grow = circle_grow,
 	.reference = sieve_reference,
 	.run = sieve_run,
-	.page = frame_ring_page,
-	.resident = frame_ring_resident,
+	.page = circle_page,
+	.resident = circle_resident,
 };

@@ -24,7 +24,7 @@
 // ## The sample
 
 // An estimate from fewer frames than these would be luck.
-enum { KEPT_MOST = 1 << 20, PAGES_FEWEST = 4096, STAGES = 20 };
+enum { KEPT_MOST = 1 << 22, PAGES_FEWEST = 4096, STAGES = 20, TRIES = 8 };
 enum { FEWEST_FRAMES = 16 };
 
 struct thinning {
@@ -50,7 +50,37 @@ static size_t thin(struct sample *sample, uint32_t *references, size_t n)
 	return left;
 }
 
-// Few pages say little, whatever their number of references: they all stay.
+// One of the ways to take half of the pages.
+struct half {
+	struct sample *sample;
+	struct kept kept;
+	uint64_t apart; // from half of the references
+};
+
+static struct half halve(const struct kept *all, uint64_t seed)
+{
+	struct half half = { 0 };
+	int error = sample_create(&half.sample, 0.5, seed);
+
+	if (error)
+		exit(failure("the sample", error));
+	kept_add(&half.kept, all->references, all->count);
+	half.kept.count = thin(half.sample, half.kept.references, all->count);
+	half.apart = half.kept.count * 2 > all->count
+			     ? half.kept.count * 2 - all->count
+			     : all->count - half.kept.count * 2;
+	return half;
+}
+
+static void half_free(struct half *half)
+{
+	sample_free(half->sample);
+	kept_free(&half->kept);
+}
+
+// A few hot pages make much of a trace, and whether they are in the sample is luck.
+// So of several samples that one is taken which has about half of the references,
+// too. Few pages say little, whatever their number of references: they all stay.
 static void thin_more(struct thinning *t, uint32_t pages)
 {
 	uint32_t now = t->stages ? sample_pages(t->stage[t->stages - 1])
@@ -59,12 +89,16 @@ static void thin_more(struct thinning *t, uint32_t pages)
 	if (t->kept.count <= KEPT_MOST || now < 2 * PAGES_FEWEST ||
 	    t->stages == STAGES)
 		return;
-	struct sample **stage = &t->stage[t->stages];
-	int error = sample_create(stage, 0.5, t->stages + 1);
-	if (error)
-		exit(failure("the sample", error));
-	t->stages++;
-	t->kept.count = thin(*stage, t->kept.references, t->kept.count);
+	struct half best = { .apart = UINT64_MAX };
+	for (uint64_t seed = 1; seed <= TRIES; seed++) {
+		struct half half = halve(&t->kept, seed);
+		bool better = half.apart < best.apart;
+		half_free(better ? &best : &half);
+		best = better ? half : best;
+	}
+	t->stage[t->stages++] = best.sample;
+	kept_free(&t->kept);
+	t->kept = best.kept;
 }
 
 static void thinning_add(struct thinning *t, const uint32_t *references,
@@ -140,8 +174,8 @@ static void choose_points(struct curves *c)
 {
 	const struct request *r = c->request;
 	uint32_t pages = input_pages(c->input);
-	size_t most = c->others ? 64 : 512;
-	size_t room = r->frames_given ? r->counts : pages < most ? pages : most;
+	size_t few = c->others ? 64 : 512, most = c->others ? 48 : 512;
+	size_t room = r->frames_given ? r->counts : pages <= few ? pages : most;
 
 	c->counts = have(calloc(room, sizeof *c->counts));
 	c->frames = have(calloc(room, sizeof *c->frames));
@@ -150,7 +184,7 @@ static void choose_points(struct curves *c)
 		uint32_t at = (uint32_t)lround(pow(pages, share));
 		if (r->frames_given)
 			at = r->frames[i];
-		else if (pages <= most)
+		else if (pages <= few)
 			at = (uint32_t)i + 1;
 		if (r->frames_given || c->points == 0 ||
 		    at > c->counts[c->points - 1])
@@ -190,12 +224,23 @@ static uint64_t scaled_up(const struct thinning *t, uint64_t faults)
 	return faults;
 }
 
+// References or faults of the sample; 0 stays: the policy's own choice.
+static uint64_t scaled_down(const struct thinning *t, uint64_t count)
+{
+	uint64_t down = count >> t->stages;
+
+	return count && !down ? 1 : down;
+}
+
 static void other_faults(struct curves *c, const struct replacement *policy,
 			 const struct replacement_future *future,
 			 uint64_t *faults, double done)
 {
 	struct thinning *t = &c->thinning;
+	struct request scaled = *c->request;
 
+	scaled.window = scaled_down(t, scaled.window);
+	scaled.period = scaled_down(t, scaled.period);
 	for (size_t i = 0; i < c->points; i++) {
 		double frames = c->frames[i] * rate_of(t);
 		input_progress(c->input,
@@ -207,7 +252,7 @@ static void other_faults(struct curves *c, const struct replacement *policy,
 			continue;
 		}
 		faults[i] =
-			scaled_up(t, play_kept(c->request, &t->kept,
+			scaled_up(t, play_kept(&scaled, &t->kept,
 					       policy->future ? future : NULL,
 					       policy, (uint32_t)lround(frames))
 					     .faults);

@@ -122,13 +122,10 @@ static int open_trace(struct input *input)
 
 int input_open(struct input *input, const struct request *request)
 {
-	enum { BAR_AFTER_NS = 500000000 };
-
 	*input = (struct input){
 		.request = request,
 		.fd = -1,
 		.bar = isatty(STDERR_FILENO),
-		.bar_after_ns = now_ns() + BAR_AFTER_NS,
 		.pages = have(malloc(PORTION * sizeof *input->pages)),
 		.writes = have(malloc(PORTION * sizeof *input->writes)),
 		.portion = have(malloc(PORTION * sizeof *input->portion)),
@@ -273,10 +270,11 @@ int input_keep(struct input *input, struct kept *kept, uint64_t most,
 
 void input_progress(struct input *input, double share, const char *what)
 {
-	enum { EVERY_NS = 100000000 };
+	enum { EVERY_NS = 100000000, LONG = 1000000 };
 	struct canvas canvas;
 
-	if (!input->bar || now_ns() < input->bar_after_ns)
+	if (!input->bar || input->references < LONG ||
+	    now_ns() < input->bar_after_ns)
 		return;
 	input->bar_after_ns = now_ns() + EVERY_NS;
 	if (share < 0) {
