@@ -91,7 +91,8 @@ START_TEST(fragment_ostep_cases)
 		ck_assert(file && fgets(options, sizeof options, file));
 		fclose(file);
 		snprintf(path, sizeof path, "%s", found.gl_pathv[i]);
-		strcpy(strrchr(path, '.'), ".json");
+		*strrchr(path, '.') = '\0';
+		strncat(path, ".json", sizeof path - strlen(path) - 1);
 		json_t *want = json_load_file(path, 0, NULL);
 		ck_assert_msg(want != NULL, "%s", path);
 		options[strcspn(options, "\n")] = '\0';
@@ -250,8 +251,8 @@ static json_t *naive_random(struct naive *n, uint64_t seed)
 			naive_note(n, facts,
 				   json_pack("[s, i, I, I, i]", "alloc", index,
 					     (json_int_t)size,
-					     (json_int_t)(address[index] +
-							  n->header),
+					     (json_int_t)address[index] +
+						     n->header,
 					     looked));
 			if (address[index] != -1)
 				live[lives++] = index;
