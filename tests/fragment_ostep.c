@@ -472,8 +472,7 @@ START_TEST(fragment_ostep_text)
 	prints("--ostep=malloc -A ' +10 , -0' -c", 0,
 	       "free(ptr[0])  returns 0");
 	prints("--ostep=malloc -S 60 -A +10,+20,-0,+4 -c --explain", 0,
-	       "   4  ptr[2] = alloc(4)  returns 1000, 2 of the list looked "
-	       "at\n"
+	       "   4  ptr[2] = alloc(4)  returns 1000, searched 2\n"
 	       "       [1004, 6] [1030, 30]\n"
 	       "       the smallest that has 4 bytes was [1000, 10]; 6 of it "
 	       "stay there\n");
@@ -496,7 +495,10 @@ START_TEST(fragment_ostep_text)
 	// no line is wider than the page, however long the list
 	struct outcome got = run_shell(
 		"$B/" FRAGMENT " --ostep=malloc -S 5000 -n 400 -l SIZESORT+ "
-		"-H 3 -a 8 -c --explain | awk 'length > 80'");
+		"-H 3 -a 8 -c --explain | awk 'length > 80'; "
+		"$B/" FRAGMENT " --ostep=malloc | awk 'length > 80'; "
+		"$B/" FRAGMENT " --ostep=malloc --help | awk 'length > 80'; "
+		"$B/" FRAGMENT " --help | awk 'length > 80'");
 	ck_assert_str_eq(got.out, "");
 	outcome_free(&got);
 }
@@ -530,7 +532,7 @@ START_TEST(fragment_ostep_defaults)
 {
 	prints("--ostep=malloc -c", 0, "BEST fit, free list ADDRSORT, not");
 	prints("--ostep=malloc -s 0 -n 1 -c", 0,
-	       "ptr[0] = alloc(3)  returns 1000, 1 of the list looked at\n"
+	       "ptr[0] = alloc(3)  returns 1000, searched 1\n"
 	       "       [1003, 97]\n");
 }
 END_TEST
