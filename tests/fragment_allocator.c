@@ -358,6 +358,7 @@ static void check_map(const struct map *map)
 	for (size_t i = 0; i < m; i++) {
 		int owner = map->owner[blocks[i].address];
 		HOLDS(owner != 0);
+		HOLDS(blocks[i].size > 0);
 		for (uint64_t b = 0; b < blocks[i].size; b++) {
 			HOLDS(map->owner[blocks[i].address + b] == owner);
 			HOLDS(seen[blocks[i].address + b]++ == 0);

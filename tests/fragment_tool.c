@@ -143,6 +143,9 @@ END_TEST
 // A limited address space says nothing about holes: the scene is left.
 START_TEST(fragment_limited)
 {
+#ifdef OSLAB_SANITIZED
+	SKIP("a sanitizer wants all addresses");
+#endif
 	prints("ulimit -v 8000000 && $B/mem/fragment space", 77,
 	       "ulimit -v unlimited");
 }

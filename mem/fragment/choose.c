@@ -13,6 +13,7 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -82,7 +83,7 @@ static struct outcome book(enum fit fit)
 	for (size_t i = 0; i < o.met; i++)
 		n += snprintf(places + n, sizeof places - (size_t)n,
 			      "%s%c in %ju", i ? ", " : "", (char)('A' + i),
-			      o.hole[i]);
+			      (uintmax_t)o.hole[i]);
 	if (o.want)
 		say("%s: %s; D must wait, %ju free", fit_names[fit], places,
 		    o.free);

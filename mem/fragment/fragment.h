@@ -27,9 +27,10 @@ int ostep_main(int argc, char **argv);
 
 // ## picture.c
 
-// A map of the strip in `cells` of equal size, 64 a line: full, partly full, free,
-// - for given out and not asked for. With `marks`, pairs of a block's address and a letter, a cell that such a block
-// has a part of shows the letter. NULL when memory is out; the caller frees it.
+// A map of the strip in `cells` of equal size, 64 a line: full, partly full, free;
+// - is given out and not asked for. With `marks`, pairs of a block's address and a
+// letter ('\0': none), a cell that such a block has a part of shows the letter.
+// NULL when memory is out; the caller frees it.
 struct mark {
 	uint64_t address;
 	char letter;
@@ -44,7 +45,7 @@ enum { MOST_LIVE = 4096 };
 struct program {
 	struct strip *strip;
 	struct random random;
-	uint64_t live[MOST_LIVE]; // the addresses it holds
+	uint64_t *live; // the addresses it holds
 	size_t count;
 	uint64_t least, most; // sizes of its requests
 	unsigned requests;

@@ -1,17 +1,20 @@
 // # The worksheet, its answers, JSON, the quiz
 //
 //     $ build/mem/fragment --ostep=malloc -S 60 -A +10,+20,-0,+4 -c --explain
-//     malloc: 60 bytes from 1000, no headers, BEST fit, free list ADDRSORT,
-//     not coalesced
-//     The free list as [address, size]; at first [1000, 60].
+//     malloc: 60 bytes from 1000, no headers,
+//     BEST fit, free list ADDRSORT, not coalesced
+//     The free list as [address, size]; at first:
+//            [1000, 60]
 //
-//       1  ptr[0] = alloc(10)  returns 1000, 1 of the list looked at
-//          [1010, 50]
-//          the smallest that has 10 bytes was [1000, 60]; 50 of it stay there
+//        1  ptr[0] = alloc(10)  returns 1000, searched 1
+//            [1010, 50]
+//            the smallest that has 10 bytes was [1000, 60]; 50 of it stay there
 //     ...
-//       4  ptr[2] = alloc(4)  returns 1000, 2 of the list looked at
-//          [1004, 6] [1030, 30]
-//          the smallest that has 4 bytes was [1000, 10]; 6 of it stay there
+//        4  ptr[2] = alloc(4)  returns 1000, searched 2
+//            [1004, 6] [1030, 30]
+//            the smallest that has 4 bytes was [1000, 10]; 6 of it stay there
+//
+// "searched" counts the pieces of the list that were looked at.
 
 #define _GNU_SOURCE
 #include <inttypes.h>
@@ -185,7 +188,7 @@ static void print_problem(const struct exercise *x)
 	else
 		printf("no headers");
 	if (o->alignment > 1)
-		printf(", sizes rounded up to %" PRId64, o->alignment);
+		printf(",\nsizes rounded up to %" PRId64, o->alignment);
 	printf(",\n%s fit, free list %s, %s", o->policy, o->order,
 	       o->coalesce ? "coalesced" : "not coalesced");
 	if (!*o->list)
@@ -209,7 +212,7 @@ static void print_answer(const struct exercise *x, const struct operation *op)
 {
 	printf("  returns %" PRId64, op->result);
 	if (op->kind == OPERATION_ALLOC)
-		printf(", %zu of the list looked at", op->placement.searched);
+		printf(", searched %zu", op->placement.searched);
 	putchar('\n');
 	print_list(x);
 	if (x->options->explain)
@@ -259,9 +262,9 @@ static int show_text(const struct ostep *o)
 		return quiz_end(&quiz);
 	if (!o->compute)
 		printf("\nWhat does each return, at how many pieces of the "
-		       "list does an allocation look,\nand what is the list "
-		       "then? The answers are shown with -c, asked for with\n"
-		       "--quiz.\n");
+		       "list does an allocation look\n(searched), and what is "
+		       "the list then? The answers are shown with -c,\nasked "
+		       "for with --quiz.\n");
 	return EXIT_SUCCESS;
 }
 

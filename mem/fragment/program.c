@@ -5,6 +5,7 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
+#include <stdlib.h>
 
 #include "mem/fragment/fragment.h"
 #include "must.h"
@@ -22,12 +23,14 @@ struct program program_begin(enum fit fit, uint64_t strip_bytes, uint64_t least,
 				   .most = most };
 
 	must_neg(strip_open(&settings, &program.strip));
+	program.live = must_ptr(calloc(MOST_LIVE, sizeof *program.live));
 	return program;
 }
 
 void program_end(struct program *program)
 {
 	strip_close(program->strip);
+	free(program->live);
 }
 
 int program_ask(struct program *program, struct placement *placement)

@@ -93,8 +93,8 @@ static struct hog hog(const struct group *group, const char *name,
 		if (read(fd[0], &byte, 1) != 1)
 			_exit(EXIT_FAILURE);
 		use(hog.progress, bytes);
-		while (stays)
-			pause();
+		if (stays)
+			pause(); // until it is killed
 		_exit(EXIT_SUCCESS);
 	}
 	close(fd[0]);
@@ -106,6 +106,26 @@ static struct hog hog(const struct group *group, const char *name,
 static void let_go(const struct hog *hog)
 {
 	must(write(hog->go, "", 1));
+}
+
+static _Noreturn void skip_unpromised(void)
+{
+	skip("the kernel has no more to promise (vm.overcommit_memory is 2): "
+	     "end other programs");
+}
+
+// Until it has touched everything.
+static void await_use(const struct hog *hog)
+{
+	siginfo_t info = { 0 };
+
+	while (!atomic_load(&hog->progress->done)) {
+		must(waitid(P_PID, (id_t)hog->pid, &info,
+			    WEXITED | WNOHANG | WNOWAIT));
+		if (info.si_pid)
+			skip_unpromised();
+		must(usleep(1000));
+	}
 }
 
 static int status_of(const struct hog *hog)
@@ -141,17 +161,17 @@ static void draw(uint64_t promised, uint64_t used)
 void scene_leash(void)
 {
 	const uint64_t wanted = 256 * MIB;
+
+	need_promises();
 	const struct group group = group_make(LIMIT);
 	struct hog child = hog(&group, "child", wanted, 1000, false);
-
 	say("a child asks for 256 MiB, in a group that may have 32");
 	let_go(&child);
 	int status = status_of(&child);
 	uint64_t touched = atomic_load(&child.progress->bytes);
 	long kills = group_kills(&group);
 	if (!child.progress->promised)
-		skip("256 MiB cannot be promised: all that may be, is "
-		     "(vm.overcommit_memory is 2)");
+		skip_unpromised();
 	draw(wanted, touched);
 	claim(touched > 0, "mmap of 256 MiB was granted");
 	claim(was_killed(status),
@@ -173,13 +193,12 @@ void scene_leash(void)
 
 void scene_chosen(void)
 {
+	need_promises();
 	const struct group group = group_make(LIMIT);
 	struct hog small = hog(&group, "small", 12 * MIB, 1000, true);
 	struct hog large = hog(&group, "large", 26 * MIB, 0, false);
-
 	let_go(&small);
-	while (!atomic_load(&small.progress->done))
-		must(usleep(1000));
+	await_use(&small);
 	say("small has 12 of 32 MiB, oom_score_adj 1000, and sleeps");
 	say("large, oom_score_adj 0, takes 26 MiB");
 	let_go(&large);

@@ -39,13 +39,17 @@ long proc_number(const char *path)
 	return number;
 }
 
-void need_free_addresses(void)
+void need_promises(void)
 {
-	struct rlimit limit;
+	struct rlimit addresses, data;
 
-	must(getrlimit(RLIMIT_AS, &limit));
-	if (limit.rlim_cur != RLIM_INFINITY)
+	must(getrlimit(RLIMIT_AS, &addresses));
+	must(getrlimit(RLIMIT_DATA, &data));
+	if (addresses.rlim_cur != RLIM_INFINITY)
 		skip("the address space is limited: ulimit -v unlimited");
+	if (data.rlim_cur != RLIM_INFINITY)
+		skip("memory that may be written is limited: ulimit -d "
+		     "unlimited");
 }
 
 char *promise(uint64_t bytes, int protection, int flags)

@@ -13,9 +13,9 @@
 //
 //     leash · killed inside
 //        10.65 ms  main     a child asks for 256 MiB, in a group that may have 32
-//     promised  ████████████████████████████████████████████████████████   256 MiB
-//     limit     ███████                                                     32 MiB
-//     touched   ███████                                                   31.9 MiB
+//     promised  ████████████████████████████████████████████████████   256 MiB
+//     limit     ██████▌                                                 32 MiB
+//     touched   ██████▌                                               31.9 MiB
 //                  ✓ mmap of 256 MiB was granted
 //                  ✓ in the midst of touching them it was killed (SIGKILL)
 //                  ✓ what it had touched is no more than the limit

@@ -27,9 +27,9 @@ uint64_t proc_bytes(const char *path, const char *name);
 // A number that is all of a small file; leaves the scene where there is none.
 long proc_number(const char *path);
 
-// Leaves the scene where the address space is limited (ulimit -v): what the
-// kernel would promise cannot be seen there.
-void need_free_addresses(void);
+// Leaves the scene where this process has a limit of its own (ulimit -v, -d): what
+// the kernel would promise cannot be seen there.
+void need_promises(void);
 
 // Private anonymous memory; MAP_FAILED and errno.
 char *promise(uint64_t bytes, int protection, int flags);

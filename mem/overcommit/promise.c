@@ -76,7 +76,7 @@ void scene_reserve(void)
 	static const char status[] = "/proc/self/status";
 	char text[HUMAN_BYTES], more[HUMAN_BYTES];
 
-	need_free_addresses();
+	need_promises();
 	bool strict = proc_number(mode_file) == STRICT;
 	uint64_t before = proc_bytes(status, "VmSize");
 	char *mapping = strict ? promise(TIB, PROT_NONE, 0)
@@ -223,7 +223,7 @@ void scene_modes(void)
 	static const char meminfo[] = "/proc/meminfo";
 	char a[HUMAN_BYTES], b[HUMAN_BYTES];
 
-	need_free_addresses();
+	need_promises();
 	uint64_t all = pages_of(memory_and_swap());
 	uint64_t limit = proc_bytes(meminfo, "CommitLimit");
 	uint64_t committed = proc_bytes(meminfo, "Committed_AS");
@@ -247,14 +247,13 @@ void scene_modes(void)
 
 void scene_limit(void)
 {
+	need_promises();
 	pid_t child = fork_as("child");
-
 	if (child == 0) {
 		uint64_t size = proc_bytes("/proc/self/status", "VmSize");
 		const struct rlimit limit = { size + 64 * MIB,
 					      size + 64 * MIB };
-		if (setrlimit(RLIMIT_AS, &limit) == -1)
-			skip("RLIMIT_AS is lower already: ulimit -v unlimited");
+		must(setrlimit(RLIMIT_AS, &limit));
 		say("RLIMIT_AS: 64 MiB more than what I have");
 		bool small = granted(32 * MIB, 0), large = granted(96 * MIB, 0);
 		int error = large ? 0 : errno;
