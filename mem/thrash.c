@@ -138,8 +138,8 @@ static int next_worker(struct host *host)
 
 // ## Control by page fault frequency
 //
-// Every WINDOW_US the faults of the last window are held against its references.
-// Too many: a worker is suspended, and its pages are soon those of others. Few:
+// Every WINDOW_US the faults of the last window are held against its
+// references. Too many: a worker is suspended, and its pages are soon those of others. Few:
 // one that was suspended goes on. The one that has run longest is suspended,
 // the one that has waited longest goes on, so all get their turns.
 
@@ -211,8 +211,8 @@ static double useful(const struct host *host)
 
 // ## The cliff
 //
-// Seven working sets of 57 pages fit into 400 frames, eight do not. The policy is
-// LRU, for all frames together.
+// Seven working sets of 57 pages fit into 400 frames, eight do not. The policy
+// is LRU, for all frames together.
 
 static double degrees[WORKERS];
 
