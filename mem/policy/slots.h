@@ -5,8 +5,8 @@
 // head, where pages enter, its `prev` the tail. The first slots are those of
 // the lists, so no page is ever in slot 0, and 0 can mean "none".
 //
-// Some policies remember pages that have left, *ghosts*: those have a slot, too,
-// without PAGE_RESIDENT.
+// Some policies remember pages that have left, *ghosts*: those have a slot,
+// too, without PAGE_RESIDENT.
 //
 // All is O(1). 16 bytes a slot, 4 bytes a page.
 
