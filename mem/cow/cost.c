@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <math.h>
 #include <sched.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,13 +27,14 @@
 #include "mem/stretch/stretch.h"
 #include "options.h"
 #include "stats.h"
+#include "threads/bare/bare.h"
 
 #ifdef OSLAB_SANITIZED
 enum { STEPS = 3 };
 #else
 enum { STEPS = 5 };
 #endif
-enum { ROUNDS = 3, MIB = 1 << 20, ENTRY_BYTES = 8, STACK_BYTES = 64 << 10 };
+enum { ROUNDS = 3, MIB = 1 << 20, ENTRY_BYTES = 8 };
 
 // Of this thread, so that who else runs here does not count.
 static int64_t cpu_ns(void)
@@ -225,22 +227,25 @@ static void fork_wiped(char *memory)
 	must(madvise(memory, SPARE_BYTES, MADV_KEEPONFORK));
 }
 
-static int leave_a_mark(void *argument)
+__attribute__((no_sanitize("thread", "address"))) static int
+leave_a_mark(void *argument)
 {
 	*(volatile char *)argument = 'v';
-	_exit(EXIT_SUCCESS);
+	return EXIT_SUCCESS;
 }
 
-// What vfork is to clone(2): our memory, and we wait. (On a stack of its own,
-// so that it may call a function.)
+// vfork(2) by its definition: our memory, and we wait until it has ended.
 static void borrow(char *memory)
 {
-	char *stack = must_ptr(malloc(STACK_BYTES));
+	struct bare task = { .flags = CLONE_VM | CLONE_VFORK,
+			     .exit_signal = SIGCHLD,
+			     .run = leave_a_mark,
+			     .argument = memory };
 
-	pid_t child = must(clone(leave_a_mark, stack + STACK_BYTES,
-				 CLONE_VM | CLONE_VFORK | SIGCHLD, memory));
+	must_neg(bare_stack(&task));
+	pid_t child = must_neg(bare_start(&task));
 	reap(child);
-	free(stack);
+	bare_no_stack(&task);
 	claim(*(volatile char *)memory == 'v',
 	      "vfork: what the child has written, the parent has");
 }
