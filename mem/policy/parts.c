@@ -25,7 +25,9 @@ int circle_create(void **state, const struct replacement_setup *setup,
 	circle->cleared = setup->cleared;
 	circle->context = setup->context;
 	circle->page = replacement_zeros(setup->pages, sizeof *circle->page);
-	circle->frame = replacement_zeros(setup->frames, sizeof *circle->frame);
+	// One more: sieve looks ahead of its hand, which may be at the tail.
+	circle->frame = replacement_zeros((size_t)setup->frames + 1,
+					  sizeof *circle->frame);
 	if (!circle->page || !circle->frame) {
 		circle_destroy(circle);
 		return -ENOMEM;
