@@ -38,6 +38,9 @@ enum { MALLOC_IS_KNOWN = false };
 // Where things of this run are. They stay (two blocks are never freed).
 void own_marks(struct mark marks[MARKS]);
 
+// This process's own; leaves the scene where there is no /proc.
+void own_layout(struct layout *layout);
+
 // Leaves the scene under ThreadSanitizer, which wants memory at fixed addresses and
 // watches each access to it.
 void need_plain_memory(void);

@@ -27,7 +27,7 @@ static struct region now(enum part part)
 	struct layout layout;
 	struct region copy = { 0 };
 
-	must_neg(layout_read(&layout, 0));
+	own_layout(&layout);
 	for (size_t i = 0; i < layout.count; i++)
 		if (layout.regions[i].part == part)
 			copy = layout.regions[i];
@@ -41,7 +41,7 @@ static void draw_part(uintptr_t begin, uintptr_t end, const struct mark *mark)
 	struct layout layout;
 	struct canvas canvas = canvas_of(STDOUT_FILENO);
 
-	must_neg(layout_read(&layout, 0));
+	own_layout(&layout);
 	char *picture = must_ptr(
 		layout_picture(&layout, &canvas, mark, 1, LINE, begin, end));
 	show(picture);
