@@ -78,19 +78,23 @@ static void grow_heap(void)
 
 // ## The stack
 
-__attribute__((noinline)) uintptr_t descend(size_t bytes, void (*then)(void *),
-					    void *argument)
+// A compiler that sees through it would make a loop of these calls: so it is not
+// told whom they call, nor that the frame is not needed after them.
+static uintptr_t (*volatile deeper)(size_t bytes, void (*then)(void *),
+				    void *argument) = descend;
+
+uintptr_t descend(size_t bytes, void (*then)(void *), void *argument)
 {
 	volatile char frame[FRAME];
+	uintptr_t lowest = (uintptr_t)__builtin_frame_address(0);
 
 	for (size_t i = FRAME; i >= STEP; i -= STEP)
 		frame[i - STEP] = 1;
-	uintptr_t lowest = bytes > FRAME
-				   ? descend(bytes - FRAME, then, argument)
-				   : (uintptr_t)__builtin_frame_address(0);
-	if (bytes <= FRAME && then)
+	if (bytes > FRAME)
+		lowest = deeper(bytes - FRAME, then, argument);
+	else if (then)
 		then(argument);
-	frame[0]++; // so that this is no jump
+	__asm__ volatile("" : : "r"(frame) : "memory");
 	return lowest;
 }
 

@@ -103,7 +103,7 @@ static void meet_neighbour(void)
 	      "before it meets another mapping there is a gap");
 }
 
-enum { THREAD_STACK = 256 * 1024, ALTERNATIVE = 128 * 1024 };
+enum { THREAD_STACK = 256 * 1024, GUARD = 4 * FRAME, ALTERNATIVE = 128 * 1024 };
 
 static void *overflow_thread(void *argument)
 {
@@ -114,8 +114,10 @@ static void *overflow_thread(void *argument)
 	return NULL;
 }
 
-// Its own page without rights below; the C library's would do, but is not always
-// to be seen in the maps (MADV_GUARD_INSTALL).
+// Pages without rights below, more than a frame has, or a call could step over
+// them (gcc has -fstack-clash-protection against that). They are our own: the C
+// library's would do, but are not always to be seen in the maps
+// (MADV_GUARD_INSTALL).
 static void overflow_in_thread(void *argument)
 {
 	char *guard = argument;
@@ -123,7 +125,7 @@ static void overflow_in_thread(void *argument)
 	pthread_attr_t attributes;
 
 	must_zero(pthread_attr_init(&attributes));
-	must_zero(pthread_attr_setstack(&attributes, guard + page_bytes(),
+	must_zero(pthread_attr_setstack(&attributes, guard + GUARD,
 					THREAD_STACK));
 	char *other = must_ptr(malloc(ALTERNATIVE));
 	must_zero(pthread_create(&thread, &attributes, overflow_thread, other));
@@ -132,20 +134,20 @@ static void overflow_in_thread(void *argument)
 
 static void meet_guard_page(void)
 {
-	char *guard = must(mmap(NULL, THREAD_STACK + page_bytes(),
+	char *guard = must(mmap(NULL, THREAD_STACK + GUARD,
 				PROT_READ | PROT_WRITE,
 				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 
-	must(mprotect(guard, page_bytes(), PROT_NONE));
+	must(mprotect(guard, GUARD, PROT_NONE));
 	struct fault fault = fault_of(overflow_in_thread, guard);
-	say("a thread's stack from %p", (void *)(guard + page_bytes()));
+	say("a thread's stack from %p", (void *)(guard + GUARD));
 	say("fault at              0x%zx: %s", (size_t)fault.address,
 	    fault.code == SEGV_ACCERR ? "SEGV_ACCERR" : "SIGSEGV");
 	claim(fault.signal == SIGSEGV && fault.code == SEGV_ACCERR &&
 		      fault.address >= (uintptr_t)guard &&
-		      fault.address < (uintptr_t)guard + page_bytes(),
-	      "a thread that overflows meets its guard page");
-	must(munmap(guard, THREAD_STACK + page_bytes()));
+		      fault.address < (uintptr_t)guard + GUARD,
+	      "a thread that overflows meets its guard pages");
+	must(munmap(guard, THREAD_STACK + GUARD));
 }
 
 void scene_guard(void)
