@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "mem/pages/pages.h"
 #include "mem/layout/layout.h"
@@ -38,6 +39,9 @@ enum { MALLOC_IS_KNOWN = false };
 // Where things of this run are. They stay (two blocks are never freed).
 void own_marks(struct mark marks[MARKS]);
 
+// This process's own; leaves the scene where there is no /proc.
+void own_layout(struct layout *layout);
+
 // Leaves the scene under ThreadSanitizer, which wants memory at fixed addresses and
 // watches each access to it.
 void need_plain_memory(void);
@@ -61,6 +65,20 @@ struct fault {
 // happened.
 struct fault fault_of(void (*act)(void *), void *argument);
 const char *fault_code(const struct fault *fault);
+
+// --- grow.c ------------------------------------------------------------------------
+
+// The heap or the stack as it is now (its mappings are not told); from 0 to 0 if
+// there is none.
+struct region own_region(enum part part);
+
+// Uses so many bytes of stack and a bit more, FRAME by FRAME and from the top down,
+// and calls then(argument) there unless it is NULL. Returns where that was.
+enum { FRAME = 16 * 1024 };
+uintptr_t descend(size_t bytes, void (*then)(void *), void *argument);
+
+// RLIMIT_STACK, the soft one.
+rlim_t stack_limit(void);
 
 // --- scenes and tools -------------------------------------------------------------
 

@@ -34,7 +34,7 @@
 // the program (ls -l, size(1)): which part has grown? Compare --of= your shell with
 // --of= a browser. Run `picture` under `setarch -R`.
 //
-// Read next: own.c, grow.c, faults.c, aslr.c in this folder; mem/layout (what is what,
+// Read next: own.c, grow.c, guard.c, faults.c, aslr.c in this folder; mem/layout (what is what,
 // and the picture); mem/translate (what is behind an address), mem/walk.
 // Sources: proc_pid_maps(5), elf(5), brk(2), mmap(2), sigaltstack(2), mprotect(2),
 // personality(2), malloc(3), mallopt(3), vdso(7); Linux,

@@ -93,8 +93,8 @@ static void print_json(const struct layout *layout, pid_t pid)
 static void print_picture(const struct layout *layout)
 {
 	struct canvas canvas = canvas_of(STDOUT_FILENO);
-	char *picture = must_ptr(
-		layout_picture(layout, &canvas, NULL, 0, 0, 0, INTPTR_MAX));
+	char *picture = must_ptr(layout_picture(layout, &canvas, NULL, 0, 0, 0,
+						LAYOUT_USER_END));
 
 	fputs(picture, stdout);
 	free(picture);

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "mem/anatomy/anatomy.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -73,6 +74,15 @@ void own_marks(struct mark marks[MARKS])
 	memcpy(marks, all, sizeof all);
 }
 
+void own_layout(struct layout *layout)
+{
+	int error = layout_read(layout, 0);
+
+	if (error == -ENOENT)
+		skip("no /proc/self/maps: mount /proc");
+	must_neg(error);
+}
+
 // ## The picture
 
 static const struct mapping *home(const struct layout *layout,
@@ -114,9 +124,9 @@ void scene_picture(void)
 	struct canvas canvas = canvas_of(STDOUT_FILENO);
 
 	own_marks(marks);
-	must_neg(layout_read(&layout, 0));
+	own_layout(&layout);
 	char *picture = must_ptr(layout_picture(&layout, &canvas, marks, MARKS,
-						0, 0, INTPTR_MAX));
+						0, 0, LAYOUT_USER_END));
 	say("process %d, from the highest address to the lowest:", getpid());
 	show(picture);
 	free(picture);

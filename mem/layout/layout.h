@@ -59,6 +59,11 @@ struct mark {
 	uintptr_t address;
 };
 
+// Where the user's part of the addresses ends, at the latest: on 64-bit machines
+// the upper half is the kernel's ([vsyscall] lies there).
+#define LAYOUT_USER_END \
+	((uintptr_t)(sizeof(uintptr_t) > 4 ? INTPTR_MAX : UINTPTR_MAX))
+
 // High addresses on top, as on most blackboards. One line is `scale` bytes of a
 // region, or less (0: chosen so that all takes about 40 lines); a gap is one line.
 // Of a long region both ends are drawn, its marks, and what is left out is said.

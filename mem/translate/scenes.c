@@ -174,7 +174,7 @@ void scene_file(void)
 				     row_of("again", two),
 				     row_of("private", copy) };
 
-	strcpy(one, "hello");
+	memcpy(one, "hello", sizeof "hello");
 	say("written at %p:", (void *)one);
 	say("read at    %p: \"%s\"", (void *)two, two);
 	bool same = !strcmp(two, "hello") && !strcmp(copy, "hello");
