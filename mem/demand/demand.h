@@ -28,6 +28,10 @@ void no_huge_pages(void);
 // Anonymous pages of the usual size, none of them touched.
 char *new_pages(size_t pages);
 
+// The same, and what has a frame keeps it, whatever else the machine does: locked,
+// but not touched. (Who may lock no memory goes on without.)
+char *new_lasting_pages(size_t pages);
+
 // Reads or writes a byte of each of n pages; no sanitizer's memory is touched
 // beside them.
 void read_pages(const char *pages, size_t n);

@@ -41,7 +41,7 @@ static void show_steps(const double resident[STEPS + 1])
 
 void scene_staircase(void)
 {
-	char *pages = new_pages(PAGES);
+	char *pages = new_lasting_pages(PAGES);
 	double resident[STEPS + 1] = { 0 };
 	bool exact = true, alike = true;
 	long faults = 0;
@@ -140,7 +140,7 @@ static void claim_own_frames(const char *pages)
 
 void scene_zero(void)
 {
-	char *pages = new_pages(ZEROS);
+	char *pages = new_lasting_pages(ZEROS);
 	struct faults before = faults_now();
 
 	read_pages(pages, ZEROS);
@@ -175,7 +175,6 @@ void scene_back(void)
 	size_t page = page_bytes();
 	char *pages = new_pages(ZEROS);
 
-	munlock(pages, ZEROS * page); // what is locked is not given back
 	write_pages(pages, ZEROS);
 	size_t full = resident_pages(pages, ZEROS);
 	must(madvise(pages, ZEROS * page, MADV_DONTNEED));

@@ -23,16 +23,18 @@ void no_huge_pages(void)
 	must(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
 }
 
-// What has a frame is to keep it, whatever else the machine does: locked, but
-// without touching. (Who may lock no memory goes on without.)
 char *new_pages(size_t pages)
 {
-	size_t bytes = pages * page_bytes();
-
 	no_huge_pages();
-	char *begin = must(mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-	if (mlock2(begin, bytes, MLOCK_ONFAULT) == -1)
+	return must(mmap(NULL, pages * page_bytes(), PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+}
+
+char *new_lasting_pages(size_t pages)
+{
+	char *begin = new_pages(pages);
+
+	if (mlock2(begin, pages * page_bytes(), MLOCK_ONFAULT) == -1)
 		errno = 0;
 	return begin;
 }
