@@ -91,19 +91,26 @@ struct replacement_setup {
 
 // What one reference did.
 struct replacement_outcome {
-	uint32_t victim; // the page that left, or NO_PAGE. Only working-set
-			 // lets one go at a hit, too.
+	// The page that left, or NO_PAGE. Only working-set lets one go at a
+	// hit, too.
+	uint32_t victim;
 	bool hit;
-	bool dirty;   // the victim was modified and has to be written back
-	bool strayed; // opt, unopt: the run has left its recording; this
-		      // reference is not in it. The answer is a guess.
+
+	// The victim was modified and has to be written back.
+	bool dirty;
+
+	// opt, unopt: the run has left its recording; this reference is not in
+	// it. The answer is a guess.
+	bool strayed;
 };
 
 // What many did; they are added to what is there.
 struct replacement_counts {
 	uint64_t references, faults;
-	uint64_t writebacks; // victims that were dirty. Pages that are dirty
-			     // and resident at the end are not counted.
+
+	// Victims that were dirty. Pages that are dirty and resident at the end
+	// are not counted.
+	uint64_t writebacks;
 };
 
 // What a policy knows of a page.
@@ -129,7 +136,7 @@ struct replacement {
 	unsigned frame_bytes, page_bytes, reference_bits;
 
 	// 0, -EINVAL (a number out of its range, no future), -EFBIG (a future
-	// of more than REPLACEMENT_PAGES references) or -ENOMEM; *state is
+	// of more than 2^31 - 2 references) or -ENOMEM; *state is
 	// written on success only. destroy takes NULL, too.
 	int (*create)(void **state, const struct replacement_setup *setup);
 	void (*destroy)(void *state);

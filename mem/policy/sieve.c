@@ -33,7 +33,9 @@ ALWAYS_INLINE uint32_t sieve_victim(struct sieve *sieve)
 		uint32_t page = circle->frame[hand];
 		uint32_t next = sieve->link[hand].newer;
 
-		__builtin_prefetch(&circle->page[circle->frame[next]], 1);
+		if (next != none)
+			__builtin_prefetch(&circle->page[circle->frame[next]],
+					   1);
 		if (!(circle->page[page] & PAGE_REFERENCED)) {
 			circle->hand = next;
 			return hand;
