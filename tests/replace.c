@@ -345,7 +345,8 @@ START_TEST(replace_curve_samples)
 	snprintf(arguments, sizeof arguments, "%s --policy=lru,fifo,s3-fifo",
 		 trace);
 	json_t *runs = replace_json("", arguments);
-	strcat(arguments, " --curve");
+	snprintf(arguments, sizeof arguments,
+		 "%s --policy=lru,fifo,s3-fifo --curve", trace);
 	json_t *curve = replace_json("", arguments);
 	ck_assert_uint_eq(json_array_size(curve), 6);
 	json_array_foreach(curve, i, point)

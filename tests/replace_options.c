@@ -359,13 +359,15 @@ START_TEST(replace_takes_anything)
 	for (int i = 0; i < rounds; i++) {
 		char arguments[512] = "";
 		const char *trace = traces[random_below(&random, 10)];
-		for (uint32_t n = random_below(&random, 5); n; n--) {
-			strcat(arguments, words[random_below(&random, 26)]);
-			strcat(arguments, " ");
-		}
+		size_t used = 0;
+		for (uint32_t n = random_below(&random, 5); n; n--)
+			used += (size_t)snprintf(
+				arguments + used, sizeof arguments - used,
+				"%s ", words[random_below(&random, 26)]);
 		bool json = random_below(&random, 3) == 0;
 		if (json)
-			strcat(arguments, "--format=json");
+			snprintf(arguments + used, sizeof arguments - used,
+				 "--format=json");
 		struct outcome got = replace_run(trace, arguments);
 		ck_assert_msg(got.exit == 0 || got.exit == 2,
 			      "printf '%s' | replace %s: exit %d, signal %d\n"

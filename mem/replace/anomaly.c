@@ -187,8 +187,8 @@ static void judge(struct input *input, const struct kept *kept, bool first,
 static int draw_svg(const struct request *request, const struct counted *c,
 		    const double *y)
 {
-	struct line *lines = have(calloc(request->policies, sizeof *lines));
-	double *x = have(calloc(c->count, sizeof *x));
+	struct line *lines = have_zeroed(request->policies, sizeof *lines);
+	double *x = have_zeroed(c->count, sizeof *x);
 
 	for (size_t i = 0; i < c->count; i++)
 		x[i] = c->frames[i];
@@ -216,8 +216,8 @@ static int judge_all(struct input *input, const struct kept *kept)
 				       MOST_COUNTS, pages);
 	struct counted c = { .frames = frames,
 			     .count = counts_of(r, pages, frames) };
-	double *y = have(calloc(r->policies * c.count, sizeof *y));
-	c.faults = have(calloc(c.count, sizeof *c.faults));
+	double *y = have_zeroed(r->policies * c.count, sizeof *y);
+	c.faults = have_zeroed(c.count, sizeof *c.faults);
 	for (size_t i = 0; i < r->policies; i++) {
 		judge(input, kept, i == 0, r->policy[i], &c);
 		for (size_t k = 0; k < c.count; k++)

@@ -137,6 +137,11 @@ void *have(void *memory)
 	return memory;
 }
 
+void *have_zeroed(size_t n, size_t bytes)
+{
+	return have(calloc(n ? n : 1, bytes));
+}
+
 // ## Policies
 
 enum { HELP_COLUMNS = 78 };

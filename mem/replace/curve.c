@@ -177,8 +177,8 @@ static void choose_points(struct curves *c)
 	size_t few = c->others ? 64 : 512, most = c->others ? 48 : 512;
 	size_t room = r->frames_given ? r->counts : pages <= few ? pages : most;
 
-	c->counts = have(calloc(room, sizeof *c->counts));
-	c->frames = have(calloc(room, sizeof *c->frames));
+	c->counts = have_zeroed(room, sizeof *c->counts);
+	c->frames = have_zeroed(room, sizeof *c->frames);
 	for (size_t i = 0; i < room; i++) {
 		double share = room > 1 ? (double)i / (double)(room - 1) : 0;
 		uint32_t at = (uint32_t)lround(pow(pages, share));
@@ -275,7 +275,7 @@ static void find_faults(struct curves *c)
 	const struct request *r = c->request;
 	struct replacement_future future = { 0 };
 
-	c->faults = have(calloc(r->policies * c->points, sizeof *c->faults));
+	c->faults = have_zeroed(r->policies * c->points, sizeof *c->faults);
 	if (looks_ahead(r))
 		future = future_of(&c->thinning.kept, input_bound(c->input));
 	for (size_t i = 0; i < r->policies; i++) {
@@ -300,7 +300,7 @@ static void find_faults(struct curves *c)
 static double *ratios_of(const struct curves *c)
 {
 	size_t n = c->request->policies * c->points;
-	double *y = have(calloc(n, sizeof *y));
+	double *y = have_zeroed(n, sizeof *y);
 
 	for (size_t i = 0; i < n; i++)
 		y[i] = c->faults[i] == UNKNOWN
@@ -315,9 +315,9 @@ static char mark_of(const char *name, const char *taken)
 	for (; *name; name++)
 		if (*name != '-' && !strchr(taken, *name))
 			return *name;
-	for (char c = 'A'; c <= 'Z'; c++)
+	for (int c = 'A'; c <= 'Z'; c++)
 		if (!strchr(taken, c))
-			return c;
+			return (char)c;
 	return '?';
 }
 
@@ -325,7 +325,7 @@ static void draw(const struct curves *c, const double *y)
 {
 	const struct request *r = c->request;
 	struct canvas canvas = canvas_of(1);
-	struct curve *curves = have(calloc(r->policies, sizeof *curves));
+	struct curve *curves = have_zeroed(r->policies, sizeof *curves);
 	char taken[MOST_POLICIES + 1] = "";
 	const struct axes axes = {
 		.x_title = "frames",
@@ -341,7 +341,9 @@ static void draw(const struct curves *c, const double *y)
 		curves[i] = (struct curve){ r->policy[i]->name, taken[i],
 					    y + i * c->points };
 	}
-	fputs(have(draw_curves(&canvas, &axes, curves, r->policies)), stdout);
+	char *picture = have(draw_curves(&canvas, &axes, curves, r->policies));
+	fputs(picture, stdout);
+	free(picture);
 	free(curves);
 }
 
@@ -422,7 +424,7 @@ static void show_json(const struct curves *c)
 static int draw_svg(const struct curves *c, const double *y)
 {
 	const struct request *r = c->request;
-	struct line *lines = have(calloc(r->policies, sizeof *lines));
+	struct line *lines = have_zeroed(r->policies, sizeof *lines);
 
 	for (size_t i = 0; i < r->policies; i++)
 		lines[i] = (struct line){ r->policy[i]->name,

@@ -226,6 +226,8 @@ uint32_t input_bound(const struct input *input)
 
 void kept_add(struct kept *kept, const uint32_t *references, size_t n)
 {
+	if (n == 0)
+		return;
 	if (kept->room - kept->count < n) {
 		uint64_t room = kept->room + kept->room / 2 + n;
 		uint32_t *more = reallocarray(kept->references, room,

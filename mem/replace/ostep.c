@@ -264,7 +264,7 @@ int ostep_main(int argc, char **argv)
 	take_numbers(&o);
 	const struct sheet_rule *rule = rule_of(&o);
 	take_references(&sheet);
-	sheet.steps = have(calloc(sheet.count, sizeof *sheet.steps));
+	sheet.steps = have_zeroed(sheet.count, sizeof *sheet.steps);
 	int status = sheet_show(&sheet, rule);
 	for (size_t i = 0; i < sheet.count; i++)
 		free(sheet.steps[i].pages);

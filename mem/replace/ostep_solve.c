@@ -105,8 +105,8 @@ static int by_page(const void *a, const void *b)
 
 static size_t *next_uses(const struct sheet *sheet)
 {
-	struct use *uses = have(calloc(sheet->count, sizeof *uses));
-	size_t *next = have(calloc(sheet->count, sizeof *next));
+	struct use *uses = have_zeroed(sheet->count, sizeof *uses);
+	size_t *next = have_zeroed(sheet->count, sizeof *next);
 
 	for (size_t i = 0; i < sheet->count; i++)
 		uses[i] = (struct use){ sheet->references[i], i };
@@ -174,8 +174,8 @@ void sheet_solve(struct sheet *sheet, const struct sheet_rule *rule, bool lists)
 	size_t frames = (size_t)sheet->options->frames;
 	size_t room = frames < sheet->count ? frames : sheet->count;
 	struct memory m = {
-		.pages = have(calloc(room, sizeof *m.pages)),
-		.next = have(calloc(room, sizeof *m.next)),
+		.pages = have_zeroed(room, sizeof *m.pages),
+		.next = have_zeroed(room, sizeof *m.next),
 	};
 
 	for (size_t i = 0; i < sheet->count; i++) {
@@ -185,7 +185,7 @@ void sheet_solve(struct sheet *sheet, const struct sheet_rule *rule, bool lists)
 		step->count = m.count;
 		if (!lists)
 			continue;
-		step->pages = have(calloc(m.count, sizeof *m.pages));
+		step->pages = have_zeroed(m.count, sizeof *m.pages);
 		memcpy(step->pages, m.pages, m.count * sizeof *m.pages);
 	}
 	free(m.pages);

@@ -94,8 +94,8 @@ static struct runs runs_of(const struct request *request)
 {
 	struct runs runs = { .count = request->policies * request->counts };
 
-	runs.played = have(calloc(runs.count, sizeof *runs.played));
-	runs.paging = have(calloc(runs.count, sizeof(struct paging *)));
+	runs.played = have_zeroed(runs.count, sizeof *runs.played);
+	runs.paging = have_zeroed(runs.count, sizeof(struct paging *));
 	for (size_t i = 0; i < runs.count; i++) {
 		runs.played[i].policy = request->policy[i / request->counts];
 		runs.played[i].frames = request->frames[i % request->counts];
@@ -201,9 +201,9 @@ static void show_json(const struct input *input, const struct kept *kept,
 
 static int draw_svg(const struct request *request, const struct runs *runs)
 {
-	double *x = have(calloc(request->counts, sizeof *x));
-	double *y = have(calloc(runs->count, sizeof *y));
-	struct line *lines = have(calloc(request->policies, sizeof *lines));
+	double *x = have_zeroed(request->counts, sizeof *x);
+	double *y = have_zeroed(runs->count, sizeof *y);
+	struct line *lines = have_zeroed(request->policies, sizeof *lines);
 
 	for (size_t i = 0; i < runs->count; i++)
 		y[i] = percent(runs->played[i].counts.faults,

@@ -55,6 +55,7 @@ extern const char replace_chapter[], replace_summary[];
 // Ends the program: 1, memory is out. NULL is such a case; others are returned.
 _Noreturn void out_of_memory(void);
 void *have(void *memory);
+void *have_zeroed(size_t n, size_t bytes);
 
 // ## The trace (input.c)
 

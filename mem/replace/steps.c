@@ -199,9 +199,9 @@ void show_steps(const struct input *input, const struct kept *kept,
 				     "--steps: want at most %d frames as text, "
 				     "found %" PRIu32,
 				     MOST_ROWS, frames));
-	grid.cells = have(calloc(kept->count * frames, sizeof *grid.cells));
-	grid.dirty = have(calloc(kept->count * frames, sizeof *grid.dirty));
-	grid.marks = have(calloc(kept->count, sizeof *grid.marks));
+	grid.cells = have_zeroed(kept->count * frames, sizeof *grid.cells);
+	grid.dirty = have_zeroed(kept->count * frames, sizeof *grid.dirty);
+	grid.marks = have_zeroed(kept->count, sizeof *grid.marks);
 	fill(&grid, kept, future);
 	put_grid(&grid);
 	free(grid.cells);

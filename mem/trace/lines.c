@@ -52,7 +52,7 @@ static const char want_lackey[] =
 
 static enum verdict lackey(const unsigned char **at, struct access *access)
 {
-	const unsigned char *begin = skip_blanks(*at), *past = begin;
+	const unsigned char *begin = skip_blanks(*at), *past;
 
 	*at = begin;
 	if (*begin == '\n' || !memcmp(begin, "==", 2) ||

@@ -94,7 +94,7 @@ static void quote(const struct reader *r, size_t at, char *to, size_t room)
 		to[n++] = isprint(r->buffer[at]) ? (char)r->buffer[at] : '?';
 	to[n] = '\0';
 	if (at < r->end && !is_between(r->buffer[at]))
-		strcat(to, "...");
+		snprintf(to + n, room - n, "...");
 }
 
 int reader_refuse(const struct reader *r, size_t at, struct trace_error *error,
@@ -125,7 +125,7 @@ static int refuse_rest(const struct reader *r, struct trace_error *error)
 	snprintf(error->text, sizeof error->text,
 		 "want page numbers of 8 bytes, found %zu at byte %llu, the "
 		 "end",
-		 r->end - r->at, (unsigned long long)(r->before + r->at));
+		 r->end - r->at, (unsigned long long)r->before + r->at);
 	return -EINVAL;
 }
 
