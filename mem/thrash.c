@@ -221,8 +221,7 @@ static void draw(const struct curve *curves, size_t n)
 	struct canvas canvas = canvas_of(STDOUT_FILENO);
 	char *picture = must_ptr(draw_curves(
 		&canvas,
-		&(struct axes){ .x_title = "workers (degree of "
-					   "multiprogramming)",
+		&(struct axes){ .x_title = "workers at the same time",
 				.y_title = "% of the CPU's time used",
 				.x = degrees,
 				.points = WORKERS },

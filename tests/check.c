@@ -76,6 +76,7 @@ static const struct row {
 	{ "replace", replace_suite, "mem/" },
 	{ "overcommit", overcommit_suite, "mem/" },
 	{ "replacement", replacement_suite, "mem/" },
+	{ "pager", pager_suite, "mem/" },
 	{ "device", device_suite, "fs/ext2/" },
 	{ "ext2", ext2_suite, "fs/ext2/" },
 	{ "content", content_suite, "fs/ext2/" },

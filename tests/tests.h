@@ -24,50 +24,50 @@ Suite *host_suite(void); // clock, cpu, host
 Suite *names_suite(void);
 Suite *lab_suite(void); // lab, supervisor, must
 Suite *channel_suite(void);
-Suite *ipc_suite(void);       // the labs of ipc/
-Suite *echo_suite(void);      // ipc/echo
-Suite *relay_suite(void);     // ipc/relay
-Suite *sched_suite(void);     // the labs of sched/
-Suite *policy_suite(void);    // sched/policy
-Suite *model_suite(void);     // sched/model
-Suite *chart_suite(void);     // sched/chart
-Suite *sim_suite(void);       // sched/sim
-Suite *ostep_suite(void);     // sched/sim --ostep, --quiz
-Suite *gantt_suite(void);     // sched/gantt, sched/live
-Suite *duel_suite(void);      // sched/duel, the dispatcher
-Suite *threads_suite(void);   // every lab of threads/
-Suite *pool_suite(void);      // threads/pool
-Suite *fiber_suite(void);     // threads/fiber
-Suite *sync_suite(void);      // every lab of sync/
-Suite *lock_suite(void);      // sync/lock: mutual exclusion
-Suite *wait_suite(void);      // sync/lock: semaphore, rwlock, condition ...
-Suite *weave_suite(void);     // sync/stepper, sync/weave
-Suite *litmus_suite(void);    // sync/litmus: its tool
-Suite *ring_suite(void);      // sync/lockfree
-Suite *walk_suite(void);      // mem/walk, mem/tables, mem/demand
-Suite *cow_suite(void);       // mem/chase, mem/stretch; cow, shared, tlb
-Suite *mem_suite(void);       // every lab of mem/
-Suite *pages_suite(void);     // mem/pages
-Suite *segment_suite(void);   // mem/descriptor, mem/segment
-Suite *fragment_suite(void);  // mem/allocator, mem/fragment
-Suite *replace_suite(void);   // mem/trace, mem/replace
-Suite *overcommit_suite(void); // mem/overcommit, control groups
+Suite *ipc_suite(void);         // the labs of ipc/
+Suite *echo_suite(void);        // ipc/echo
+Suite *relay_suite(void);       // ipc/relay
+Suite *sched_suite(void);       // the labs of sched/
+Suite *policy_suite(void);      // sched/policy
+Suite *model_suite(void);       // sched/model
+Suite *chart_suite(void);       // sched/chart
+Suite *sim_suite(void);         // sched/sim
+Suite *ostep_suite(void);       // sched/sim --ostep, --quiz
+Suite *gantt_suite(void);       // sched/gantt, sched/live
+Suite *duel_suite(void);        // sched/duel, the dispatcher
+Suite *threads_suite(void);     // every lab of threads/
+Suite *pool_suite(void);        // threads/pool
+Suite *fiber_suite(void);       // threads/fiber
+Suite *sync_suite(void);        // every lab of sync/
+Suite *lock_suite(void);        // sync/lock: mutual exclusion
+Suite *wait_suite(void);        // sync/lock: semaphore, rwlock, condition ...
+Suite *weave_suite(void);       // sync/stepper, sync/weave
+Suite *litmus_suite(void);      // sync/litmus: its tool
+Suite *ring_suite(void);        // sync/lockfree
+Suite *walk_suite(void);        // mem/walk, mem/tables, mem/demand
+Suite *cow_suite(void);         // mem/chase, mem/stretch; cow, shared, tlb
+Suite *mem_suite(void);         // every lab of mem/
+Suite *pages_suite(void);       // mem/pages
+Suite *segment_suite(void);     // mem/descriptor, mem/segment
+Suite *fragment_suite(void);    // mem/allocator, mem/fragment
+Suite *replace_suite(void);     // mem/trace, mem/replace
+Suite *overcommit_suite(void);  // mem/overcommit, control groups
 Suite *replacement_suite(void); // mem/policy, mem/paging
-Suite *replace_suite(void);   // mem/trace, mem/replace
-Suite *device_suite(void);    // fs/ext2/device
-Suite *ext2_suite(void);      // fs/ext2: opening, inodes, space, commit
-Suite *content_suite(void);   // fs/ext2: block maps, data, attributes
-Suite *directory_suite(void); // fs/ext2: names, htree, paths
-Suite *journal_suite(void);   // fs/ext2: the log
-Suite *crash_suite(void);     // fs/ext2: power loss at every write
-Suite *fsck_suite(void);      // fs/ext2/check, img fsck
-Suite *mkfs_suite(void);      // img mkfs
-Suite *img_suite(void);       // img's commands
-Suite *explain_suite(void);   // img walk, dump, map, who
-Suite *teaching_suite(void);  // img inject, undelete
-Suite *edits_suite(void);     // random edits, against a model and the kernel
-Suite *vsfs_suite(void);      // img exercise --ostep=vsfs
-Suite *fuzz_suite(void);      // the seeds of tests/fuzz
+Suite *pager_suite(void);       // mem/region, mem/pager
+Suite *device_suite(void);      // fs/ext2/device
+Suite *ext2_suite(void);        // fs/ext2: opening, inodes, space, commit
+Suite *content_suite(void);     // fs/ext2: block maps, data, attributes
+Suite *directory_suite(void);   // fs/ext2: names, htree, paths
+Suite *journal_suite(void);     // fs/ext2: the log
+Suite *crash_suite(void);       // fs/ext2: power loss at every write
+Suite *fsck_suite(void);        // fs/ext2/check, img fsck
+Suite *mkfs_suite(void);        // img mkfs
+Suite *img_suite(void);         // img's commands
+Suite *explain_suite(void);     // img walk, dump, map, who
+Suite *teaching_suite(void);    // img inject, undelete
+Suite *edits_suite(void);       // random edits, against a model and the kernel
+Suite *vsfs_suite(void);        // img exercise --ostep=vsfs
+Suite *fuzz_suite(void);        // the seeds of tests/fuzz
 Suite *bench_suite(void);
 Suite *build_suite(void); // the Makefile, deps.sh
 Suite *docs_suite(void);  // links, the catalogue
@@ -99,19 +99,21 @@ const char *source_folder(void);
 
 // Waits (states, not times: polls) until `condition` holds, at most 60 s; fails
 // the test otherwise.
-#define await(condition) do {                                         \
-	for (int turns_ = 0; !(condition); turns_++) {                \
-		ck_assert_msg(turns_ < 60000, "never: " #condition);  \
-		test_nap();                                           \
-	}                                                             \
-} while (0)
+#define await(condition)                                                       \
+	do {                                                                   \
+		for (int turns_ = 0; !(condition); turns_++) {                 \
+			ck_assert_msg(turns_ < 60000, "never: " #condition);   \
+			test_nap();                                            \
+		}                                                              \
+	} while (0)
 void test_nap(void); // a millisecond
 
 // Only the tests that were asked for are added to their suites: this stands in
 // for the function that all of Check's tcase_add_... macros call.
-#define _tcase_add_test(tcase, test, ...) \
-	(test_selected((test)->name) \
-		 ? _tcase_add_test(tcase, test, __VA_ARGS__) : (void)0)
+#define _tcase_add_test(tcase, test, ...)                                      \
+	(test_selected((test)->name)                                           \
+		 ? _tcase_add_test(tcase, test, __VA_ARGS__)                   \
+		 : (void)0)
 bool test_selected(const char *test);
 
 // Leaves the test, which counts as passed; it is listed by name and reason

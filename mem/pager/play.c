@@ -14,13 +14,25 @@
 
 // ## The file
 
-int nameless_file(size_t bytes)
+// Where the file system can do no O_TMPFILE, it has a name for a moment.
+static int named_for_a_moment(void)
 {
 	char name[NAME_BYTES];
 
 	must_neg(names_fresh(NAME_PATH, name));
 	int fd = must(open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
 	must_neg(names_remove(NAME_PATH, name, 0));
+	return fd;
+}
+
+int nameless_file(size_t bytes)
+{
+	const char *folder = getenv("TMPDIR");
+	int fd = open(folder && *folder ? folder : "/tmp",
+		      O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd == -1)
+		fd = named_for_a_moment();
 	must_zero(posix_fallocate(fd, 0, (off_t)bytes));
 	return fd;
 }

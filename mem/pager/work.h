@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "random.h"
+
 enum { USED = 512 };
 
 struct view {
@@ -43,14 +45,10 @@ static inline void set(struct view view, size_t i, uint64_t value)
 	view.memory[i / USED * view.page_words + i % USED] = value;
 }
 
-// Numbers without an order; the same ones each time. Vigna, "An experimental
-// exploration of Marsaglia's xorshift generators", ACM TOMS 42 (2016).
+// Numbers without an order; the same ones each time.
 static inline uint64_t mixed(uint64_t n)
 {
-	n += UINT64_C(0x9e3779b97f4a7c15);
-	n = (n ^ n >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	n = (n ^ n >> 27) * UINT64_C(0x94d049bb133111eb);
-	return n ^ n >> 31;
+	return random_next(&(struct random){ n });
 }
 
 #endif

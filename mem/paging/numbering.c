@@ -124,8 +124,12 @@ static int grow(struct numbering *numbering)
 		larger.number[place] = i + 1;
 		larger.key[place] = page[i];
 	}
-	tables_free(numbering);
-	*numbering = larger;
+	free(numbering->number);
+	free(numbering->key);
+	numbering->number = larger.number;
+	numbering->key = larger.key;
+	numbering->page = larger.page;
+	numbering->bits = larger.bits;
 	return 0;
 }
 

@@ -37,8 +37,10 @@
 // Under `track`, and where there is one frame only, an instruction that needs two
 // pages of the region at once never ends. That is found out (-ELOOP).
 //
-// Any number of threads may touch a region. They are served one at a time.
-// Children do not inherit it (MADV_DONTFORK).
+// Any number of threads may touch a region of copy or signal; they are served
+// one at a time. Of move only one thread at a time: between hanging a page in and
+// protecting it is a moment in which another could write unseen, for UFFDIO_MOVE
+// cannot do both at once. Children do not inherit a region (MADV_DONTFORK).
 //
 // Sources: userfaultfd(2), ioctl_userfaultfd(2), sigaction(2); Li & Hudak,
 // "Memory Coherence in Shared Virtual Memory Systems", ACM TOCS 7 (1989), for

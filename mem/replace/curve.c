@@ -251,6 +251,12 @@ static void other_faults(struct curves *c, const struct replacement *policy,
 			faults[i] = UNKNOWN;
 			continue;
 		}
+		// Where all pages fit in, each is brought once, whoever reigns.
+		if (t->stages > 0 && c->frames[i] >= input_pages(c->input) &&
+		    strcmp(policy->name, "working-set") != 0) {
+			faults[i] = input_pages(c->input);
+			continue;
+		}
 		faults[i] =
 			scaled_up(t, play_kept(&scaled, &t->kept,
 					       policy->future ? future : NULL,

@@ -192,7 +192,7 @@ static void explain_entry(const char *what, unsigned frame, unsigned index,
 	printf("\n      %s, frame %u, entry %u: 0x%02x, ", what, frame, index,
 	       entry);
 	if (entry & VALID)
-		printf("valid, frame %u", entry & ~VALID);
+		printf("valid, frame %u", (unsigned)(entry & ~VALID));
 	else
 		printf("bit 7 is 0: not valid");
 }
