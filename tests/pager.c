@@ -44,7 +44,7 @@ START_TEST(pager_compare)
 				 NULL);
 	size_t i;
 	json_t *value;
-	json_int_t faults[8];
+	json_int_t faults[8] = { 0 };
 
 	ck_assert_msg(got.exit == 0, "%s", got.err);
 	json_t *all = parsed(got.out);

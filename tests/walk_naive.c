@@ -94,7 +94,7 @@ static void naive_linear(FILE *out, uint64_t seed, long page, int pages,
 			 int frames, int used, int count)
 {
 	struct python_random random = python_random_seeded(seed);
-	long frame_of[128]; // -1: not valid
+	long frame_of[128] = { 0 }; // -1: not valid
 
 	for (int i = 0; i < pages; i++) {
 		bool done = false;

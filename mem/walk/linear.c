@@ -252,9 +252,10 @@ static bool ask(const struct sheet *sheet, size_t i, struct quiz *quiz)
 {
 	const struct linear *x = sheet->exercise;
 	const struct translation *t = &sheet->translations[i];
+	uint64_t number = t->address / x->page;
 
-	return quiz_ask(quiz, (double)(t->address / x->page),
-			"%" PRIu64 ": page number", t->address) &&
+	return quiz_ask(quiz, (double)number, "%" PRIu64 ": page number",
+			t->address) &&
 	       quiz_ask(quiz, t->fault ? -1 : (double)t->physical,
 			"%" PRIu64 ": physical address (-1: the page is not "
 			"valid)",
